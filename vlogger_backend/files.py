@@ -1,0 +1,59 @@
+"""Writing files so that nothing half-written is ever seen under its final name."""
+
+from __future__ import annotations
+
+import errno
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from .errors import InputError
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[Path]:
+    """Yield a temporary path beside `path`; on success it is flushed to disk and renamed to `path`.
+
+    Whatever goes wrong, Ctrl-C included, the temporary file is removed and an older file at `path` is untouched.
+    The folder is made if it is missing. The temporary name ends like `path`, since many writers go by the suffix.
+
+    Raises InputError if the folder can't be made or written to, or the disk is full.
+    """
+    path = Path(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, name = tempfile.mkstemp(prefix=".", suffix=path.name, dir=path.parent)
+    except OSError as error:
+        raise cannot_write(path, error) from error
+    os.close(descriptor)
+    temporary = Path(name)
+    try:
+        yield temporary
+        with open(temporary, "rb+") as file:
+            os.fsync(file.fileno())
+        _give_usual_permissions(temporary)
+        os.replace(temporary, path)
+    except OSError as error:
+        raise cannot_write(path, error) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def cannot_write(path: Path, error: OSError) -> InputError:
+    """The sentence for a file that could not be written."""
+    if error.errno == errno.ENOSPC:
+        return InputError(f"The disk is full: {path} could not be written. Free some space or choose another folder.")
+    if isinstance(error, FileExistsError | NotADirectoryError) or error.errno == errno.EISDIR:
+        return InputError(f"{path} can't be written: a file and a folder of that name are in the way. Choose another -o.")
+    if isinstance(error, PermissionError) or error.errno == errno.EROFS:
+        return InputError(f"{path} can't be written: no permission for that folder. Choose another with -o.")
+    return InputError(f"{path} can't be written: {error.strerror or error}. Choose another folder with -o.")
+
+
+def _give_usual_permissions(path: Path) -> None:
+    """mkstemp makes files that only their owner can read; what we write should be like any other new file."""
+    mask = os.umask(0)
+    os.umask(mask)
+    os.chmod(path, 0o666 & ~mask)

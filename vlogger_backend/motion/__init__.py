@@ -1,0 +1,1 @@
+"""The ground floor: what a performance is, as numpy arrays and plain dataclasses."""
