@@ -5,7 +5,9 @@ A take stores it, so any take can be made again.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -33,3 +35,9 @@ class Request:
     fps: float = 30.0
     seed: int = 0
     style: Style = field(default_factory=Style)
+
+
+def request_from_dict(data: Mapping[str, Any]) -> Request:
+    """The inverse of `dataclasses.asdict`. Raises TypeError for a field that this version doesn't know."""
+    style = Style(**data.get("style", {}))
+    return Request(**{**data, "style": style})

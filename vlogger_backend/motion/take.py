@@ -1,0 +1,240 @@
+"""Take: one performance, and its file.
+
+A take is saved as one `.npz` that AMASS and SMPL-X tools can read (`poses`, `trans`, `betas`, `gender`,
+`mocap_frame_rate`, ... as in Mahmood et al. 2019 and the SMPL-X releases), with the face (`arkit`, `expression`),
+the prosody tracks, and a JSON string `meta` that holds the request, the seed and the speech. No pickle is ever read.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from numpy.lib import format as npy
+from numpy.typing import NDArray
+
+from .. import __version__
+from ..errors import InputError
+from ..files import writing
+from ..request import Request, request_from_dict
+from .motion import Motion
+from .names import ARKIT_NAMES, JOINT_NAMES
+from .speech import Accent, Phone, Speech, Word
+
+_TRACKS = ("loudness", "pitch", "voicing", "emphasis")
+_BETAS = 10
+_LARGEST_ARRAY = 4 << 30
+"""Bytes. A day of motion is far below; a file that claims more is damaged or hostile."""
+_POSE_PARTS = {
+    "root_orient": slice(0, 3),
+    "pose_body": slice(3, 66),
+    "pose_jaw": slice(66, 69),
+    "pose_eye": slice(69, 75),
+    "pose_hand": slice(75, 165),
+}
+
+
+@dataclass(frozen=True)
+class Take:
+    """One performance: its curves, its speech, and the request that makes it again.
+
+    `audio_sha256` is the hash of the sound file at the time ("" if it was not a file).
+    """
+
+    motion: Motion
+    speech: Speech
+    request: Request
+    audio_sha256: str = ""
+
+
+def write_take(
+    path: Path, request: Request, speech: Speech, motions: Iterable[Motion], audio_sha256: str = ""
+) -> int:
+    """Write consecutive windows of motion as one take; returns the number of frames.
+
+    Only one window is in memory at a time, so the length of a take is limited by the disk alone.
+
+    Raises InputError if the file can't be written.
+    """
+    with writing(path) as temporary, tempfile.TemporaryDirectory(prefix=".take-", dir=temporary.parent) as folder:
+        frames = 0
+        shapes: dict[str, tuple[int, ...]] = {}
+        with _Columns(Path(folder)) as columns:
+            for motion in motions:
+                for name, part in _columns_of(motion).items():
+                    columns.append(name, part)
+                    shapes[name] = part.shape[1:]
+                frames += len(motion)
+        with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+            for name, value in _small_arrays(request, speech, frames, audio_sha256).items():
+                with archive.open(_entry(name), "w") as entry:
+                    npy.write_array(entry, value, allow_pickle=False)
+            for name, shape in shapes.items():
+                header = {"descr": "<f4", "fortran_order": False, "shape": (frames, *shape)}
+                with archive.open(_entry(name), "w", force_zip64=True) as entry:
+                    npy.write_array_header_1_0(entry, header)
+                    with open(Path(folder) / name, "rb") as column:
+                        shutil.copyfileobj(column, entry, 1 << 20)
+    return frames
+
+
+def save_take(path: Path, take: Take) -> None:
+    """Write a take that is in memory; the same bytes as `write_take` gave for it."""
+    write_take(path, take.request, take.speech, [take.motion], take.audio_sha256)
+
+
+def read_take(path: Path) -> Take:
+    """Read a take.
+
+    Raises InputError if there is no such file, or if it is not a take, with the reason.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"There is no take at {path}. Make one with: vlogger animate SOUND -o {path.name}")
+    try:
+        arrays = _read_arrays(path)
+        meta = json.loads(str(arrays["meta"]))
+        names = [str(name) for name in arrays["arkit_names"]]
+        if names != list(ARKIT_NAMES):
+            arrays["arkit"] = _reordered(arrays["arkit"], names)
+        frames = len(arrays["poses"])
+        motion = Motion(
+            fps=float(arrays["fps"]),
+            poses=_floats(arrays["poses"]).reshape(frames, len(JOINT_NAMES), 3),
+            trans=_floats(arrays["trans"]),
+            arkit=_floats(arrays["arkit"]),
+            expression=_floats(arrays["expression"]),
+        )
+        if not motion.fps > 0:
+            raise ValueError(f"fps is {motion.fps}")
+        speech = _speech_from(meta["speech"], {name: arrays[f"speech_{name}"] for name in _TRACKS})
+        return Take(motion, speech, request_from_dict(meta["request"]), str(meta["audio_sha256"]))
+    except (KeyError, ValueError, TypeError, EOFError, zipfile.BadZipFile, zipfile.LargeZipFile) as error:
+        raise InputError(
+            f"{path} is not a take that this version can read ({error}). Make it again with: vlogger animate"
+        ) from error
+
+
+def hash_of(path: Path) -> str:
+    """SHA-256 of a file, as hex."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+class _Columns:
+    """Raw arrays that grow at their end, one file each."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._files: dict[str, IO[bytes]] = {}
+
+    def __enter__(self) -> _Columns:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for file in self._files.values():
+            file.close()
+
+    def append(self, name: str, part: NDArray[np.float32]) -> None:
+        if name not in self._files:
+            self._files[name] = open(self._folder / name, "wb")  # noqa: SIM115 (closed in __exit__)
+        self._files[name].write(np.ascontiguousarray(part, "<f4").tobytes())
+
+
+def _columns_of(motion: Motion) -> dict[str, NDArray[np.float32]]:
+    poses = motion.poses.reshape(len(motion), -1)
+    parts = {name: poses[:, part] for name, part in _POSE_PARTS.items()}
+    return {"poses": poses, "trans": motion.trans, "arkit": motion.arkit, "expression": motion.expression, **parts}
+
+
+def _small_arrays(request: Request, speech: Speech, frames: int, audio_sha256: str) -> dict[str, NDArray[Any]]:
+    meta = {
+        "format": 1,
+        "vlogger": __version__,
+        "request": asdict(request),
+        "audio_sha256": audio_sha256,
+        "speech": _speech_to(speech),
+        "note": "Generated animation: not a recording of a person's movement.",
+    }
+    fps = np.float64(request.fps)
+    return {
+        "fps": np.asarray(fps),
+        "mocap_frame_rate": np.asarray(fps),
+        "mocap_framerate": np.asarray(fps),
+        "mocap_time_length": np.asarray(frames / fps),
+        "gender": np.asarray("neutral"),
+        "surface_model_type": np.asarray("smplx"),
+        "betas": np.zeros(_BETAS, np.float32),
+        "num_betas": np.asarray(_BETAS),
+        "arkit_names": np.asarray(ARKIT_NAMES),
+        "meta": np.asarray(json.dumps(meta, ensure_ascii=False, sort_keys=True)),
+        **{f"speech_{name}": np.asarray(getattr(speech, name), np.float32) for name in _TRACKS},
+    }
+
+
+def _entry(name: str) -> zipfile.ZipInfo:
+    """A zip entry without a clock, so that the same take is the same bytes."""
+    entry = zipfile.ZipInfo(f"{name}.npy", date_time=(1980, 1, 1, 0, 0, 0))
+    entry.compress_type = zipfile.ZIP_DEFLATED
+    return entry
+
+
+def _speech_to(speech: Speech) -> dict[str, Any]:
+    return {
+        "duration": speech.duration,
+        "language": speech.language,
+        "method": speech.method,
+        "phones": [[p.start, p.end, p.symbol, p.stress, p.word] for p in speech.phones],
+        "words": [[w.start, w.end, w.text] for w in speech.words],
+        "accents": [[a.time, a.start, a.end, a.strength] for a in speech.accents],
+    }
+
+
+def _speech_from(data: Mapping[str, Any], tracks: Mapping[str, NDArray[np.float32]]) -> Speech:
+    return Speech(
+        duration=float(data["duration"]),
+        phones=tuple(Phone(symbol, start, end, stress, word) for start, end, symbol, stress, word in data["phones"]),
+        words=tuple(Word(text, start, end) for start, end, text in data["words"]),
+        accents=tuple(Accent(*accent) for accent in data["accents"]),
+        language=str(data["language"]),
+        method=str(data["method"]),
+        **{name: _floats(track) for name, track in tracks.items()},
+    )
+
+
+def _read_arrays(path: Path) -> dict[str, NDArray[Any]]:
+    wanted = {"fps", "poses", "trans", "arkit", "arkit_names", "expression", "meta"}
+    wanted |= {f"speech_{name}" for name in _TRACKS}
+    with zipfile.ZipFile(path) as archive:
+        for entry in archive.infolist():
+            if entry.file_size > _LARGEST_ARRAY:
+                raise ValueError(f"{entry.filename} claims {entry.file_size} bytes")
+    with np.load(path, allow_pickle=False) as file:
+        missing = wanted - set(file.files)
+        if missing:
+            raise ValueError(f"it has no {', '.join(sorted(missing))}")
+        return {name: file[name] for name in wanted}
+
+
+def _reordered(arkit: NDArray[Any], names: list[str]) -> NDArray[np.float32]:
+    """ARKit weights by name, for a file written by a tool that sorts them otherwise; an absent one is 0."""
+    out = np.zeros((len(arkit), len(ARKIT_NAMES)), np.float32)
+    for i, name in enumerate(ARKIT_NAMES):
+        if name in names:
+            out[:, i] = arkit[:, names.index(name)]
+    return out
+
+
+def _floats(array: NDArray[Any]) -> NDArray[np.float32]:
+    values = np.asarray(array, np.float32)
+    if not np.isfinite(values).all():
+        raise ValueError("it holds numbers that are not finite")
+    return values
