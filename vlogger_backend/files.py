@@ -46,7 +46,9 @@ def cannot_write(path: Path, error: OSError) -> InputError:
     if error.errno == errno.ENOSPC:
         return InputError(f"The disk is full: {path} could not be written. Free some space or choose another folder.")
     if isinstance(error, FileExistsError | NotADirectoryError) or error.errno == errno.EISDIR:
-        return InputError(f"{path} can't be written: a file and a folder of that name are in the way. Choose another -o.")
+        return InputError(
+            f"{path} can't be written: a file and a folder of that name are in the way. Choose another -o."
+        )
     if isinstance(error, PermissionError) or error.errno == errno.EROFS:
         return InputError(f"{path} can't be written: no permission for that folder. Choose another with -o.")
     return InputError(f"{path} can't be written: {error.strerror or error}. Choose another folder with -o.")

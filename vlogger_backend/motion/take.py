@@ -55,16 +55,17 @@ class Take:
     audio_sha256: str = ""
 
 
-def write_take(
-    path: Path, request: Request, speech: Speech, motions: Iterable[Motion], audio_sha256: str = ""
-) -> int:
+def write_take(path: Path, request: Request, speech: Speech, motions: Iterable[Motion], audio_sha256: str = "") -> int:
     """Write consecutive windows of motion as one take; returns the number of frames.
 
     Only one window is in memory at a time, so the length of a take is limited by the disk alone.
 
     Raises InputError if the file can't be written.
     """
-    with writing(path) as temporary, tempfile.TemporaryDirectory(prefix=".take-", dir=temporary.parent) as folder:
+    with (
+        writing(path) as temporary,
+        tempfile.TemporaryDirectory(prefix=".take-", dir=temporary.parent) as folder,
+    ):
         frames = 0
         shapes: dict[str, tuple[int, ...]] = {}
         with _Columns(Path(folder)) as columns:
@@ -152,7 +153,13 @@ class _Columns:
 def _columns_of(motion: Motion) -> dict[str, NDArray[np.float32]]:
     poses = motion.poses.reshape(len(motion), -1)
     parts = {name: poses[:, part] for name, part in _POSE_PARTS.items()}
-    return {"poses": poses, "trans": motion.trans, "arkit": motion.arkit, "expression": motion.expression, **parts}
+    return {
+        "poses": poses,
+        "trans": motion.trans,
+        "arkit": motion.arkit,
+        "expression": motion.expression,
+        **parts,
+    }
 
 
 def _small_arrays(request: Request, speech: Speech, frames: int, audio_sha256: str) -> dict[str, NDArray[Any]]:
