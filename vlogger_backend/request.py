@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+
+from .errors import InputError
 from typing import Any
 
 
@@ -19,6 +21,35 @@ class Style:
     head: float = 1.0
     gaze: float = 1.0
     blink: float = 1.0
+
+
+@dataclass(frozen=True)
+class Body:
+    """The shape of the built-in avatar: Anny's phenotype sliders, each 0 to 1.
+
+    `gender` 0 is male, 1 female. `age` 0 is a baby, 1/3 a child, 2/3 a young adult, 1 old. `height`, `weight` and
+    `muscle` go from least to most, 0.5 is average. `proportions` 0 is an artist's ideal. The last three are
+    MakeHuman's ancestral face and body types; only their ratio counts, and they don't set the skin colour: `skin`
+    does, 0 the lightest and 1 the darkest.
+    """
+
+    gender: float = 0.0
+    age: float = 0.7
+    muscle: float = 0.5
+    weight: float = 0.5
+    height: float = 0.5
+    proportions: float = 0.25
+    cupsize: float = 0.5
+    firmness: float = 0.5
+    african: float = 1 / 3
+    asian: float = 1 / 3
+    caucasian: float = 1 / 3
+    skin: float = 0.35
+
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            if not 0 <= value <= 1:
+                raise InputError(f"The body slider {name} is {value}; it must be between 0 and 1.")
 
 
 @dataclass(frozen=True)

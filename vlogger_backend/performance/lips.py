@@ -30,8 +30,9 @@ _PLATEAU = 0.4
 _REACH = 0.6
 """Seconds beyond which a sound has no influence."""
 _DIPHTHONG_SPLIT = 0.55
-_SEAL_RAMP = (0.035, 0.110)
+_SEAL_RAMP = (0.02, 0.110)
 """Shortest and longest time (s) in which lips close before a seal or part after it."""
+_MEETING = 0.12
 _SHORT_PAUSE = 0.16
 """Pauses shorter than this (s) leave the mouth between its neighbours; longer ones shut it."""
 
@@ -178,10 +179,12 @@ def _contacts(phones: tuple[Phone, ...], kind: str) -> Array:
         before, after = (phones[i - 1] if i else None), (phones[i + 1] if i + 1 < len(phones) else None)
         on = np.clip((before.end - before.start) / 2 if before else 1.0, *_SEAL_RAMP)
         off = np.clip((after.end - after.start) / 2 if after else 1.0, *_SEAL_RAMP)
+        # The lips meet a moment into the sound: what is labelled as its start is their last narrowing.
+        start = phone.start + _MEETING * (phone.end - phone.start)
         if rows and phone.start - rows[-1][1] < 1e-6:
             rows[-1][1], rows[-1][3] = phone.end, off
         else:
-            rows.append([phone.start, phone.end, on, off])
+            rows.append([start, phone.end, on, off])
     return np.array(rows, float).reshape(-1, 4)
 
 
