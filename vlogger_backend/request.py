@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from .errors import InputError
-from typing import Any
 
 
 @dataclass(frozen=True)
@@ -21,6 +21,11 @@ class Style:
     head: float = 1.0
     gaze: float = 1.0
     blink: float = 1.0
+
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            if not 0 <= value <= 2:
+                raise InputError(f"The dial {name} is {value}; it must be between 0 (none) and 2 (a lot).")
 
 
 @dataclass(frozen=True)
@@ -57,7 +62,9 @@ class Request:
     """One line of dialogue to be performed.
 
     `audio` is a path. `text` is what is said in it, if known. `language` is an espeak-ng language code. `fps` is the
-    frame rate of the curves. The same request gives the same take, byte for byte, on the same machine.
+    frame rate of the curves, 1 to 240. `body` is the built-in avatar that performs.
+
+    The same request gives the same take, byte for byte, on the same machine.
     """
 
     audio: str
@@ -66,9 +73,16 @@ class Request:
     fps: float = 30.0
     seed: int = 0
     style: Style = field(default_factory=Style)
+    body: Body = field(default_factory=Body)
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.fps <= 240:
+            raise InputError(f"The frame rate is {self.fps}; it must be between 1 and 240 frames per second.")
+        if self.seed < 0:
+            raise InputError(f"The seed is {self.seed}; it must be 0 or a larger whole number.")
 
 
 def request_from_dict(data: Mapping[str, Any]) -> Request:
     """The inverse of `dataclasses.asdict`. Raises TypeError for a field that this version doesn't know."""
-    style = Style(**data.get("style", {}))
-    return Request(**{**data, "style": style})
+    style, body = Style(**data.get("style", {})), Body(**data.get("body", {}))
+    return Request(**{**data, "style": style, "body": body})

@@ -1,0 +1,1 @@
+"""Avatars: bodies that a Motion can be put on."""

@@ -1,0 +1,62 @@
+"""The avatars at hand: the default body ships with the package, any other is built once and kept."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sys
+import zipfile
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+
+from .. import __version__
+from ..progress import Progress, no_progress
+from ..request import Body
+from .avatar import Avatar
+from .storage import FORMAT, read_avatar, save_avatar
+
+SHIPPED = Path(__file__).parent / "data" / "default.npz"
+_UNREADABLE = (OSError, ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile)
+
+
+def load_avatar(body: Body | None = None, progress: Progress = no_progress) -> Avatar:
+    """The built-in avatar with these sliders, the default ones if `body` is None.
+
+    The default body is read from the package in a moment. Any other is built, which takes some seconds (a minute or
+    two the first time ever), and kept in the user's cache folder; a damaged cache file is rebuilt.
+    """
+    body = body or Body()
+    if body == Body():
+        return read_avatar(SHIPPED)
+    kept = cache_folder() / f"{_key(body)}.npz"
+    if kept.exists():
+        try:
+            return read_avatar(kept)
+        except _UNREADABLE:
+            kept.unlink(missing_ok=True)
+    from .build import build_avatar
+
+    avatar = build_avatar(body, progress)
+    save_avatar(avatar, kept)
+    return read_avatar(kept)
+
+
+def cache_folder() -> Path:
+    """Where built avatars are kept: `VLOGGER_CACHE`, or the user's usual cache folder."""
+    if chosen := os.environ.get("VLOGGER_CACHE"):
+        return Path(chosen) / "avatars"
+    if sys.platform == "win32":
+        root = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+    elif sys.platform == "darwin":
+        root = Path.home() / "Library" / "Caches"
+    else:
+        root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return root / "vlogger" / "avatars"
+
+
+def _key(body: Body) -> str:
+    """Names a body and the code that built it: another slider, format or release is another file."""
+    made_by = {"body": asdict(body), "format": FORMAT, "anny": version("anny"), "vlogger": __version__}
+    return hashlib.sha256(json.dumps(made_by, sort_keys=True).encode()).hexdigest()[:24]

@@ -1,0 +1,1 @@
+"""Renderers: takes as pictures."""
