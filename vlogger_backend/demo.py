@@ -1,0 +1,38 @@
+"""The main job on a built-in line, for a first look."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .animate import Animator
+from .batch import Result, run_batch
+from .request import Body, Request
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+LINE = (
+    "Hello! I am a generated voice, on a generated body. A moment ago, I was only a sound file. "
+    "Now every blink, every word, and every gesture is a curve that you can edit. So, what shall we say first?"
+)
+
+
+def run_demo(folder: Path, seed: int, fps: float, body: Body, console: Console, quiet: bool = False) -> Result:
+    """Speak `LINE`, animate it, and leave take, .fbx, .glb, video and picture in `folder`.
+
+    Raises InputError if the folder can't be written.
+    """
+    from .speech.voice import say
+
+    sound = folder / "hello.wav"
+    say(LINE, sound)
+    request = Request(str(sound.absolute()), LINE, fps=fps, seed=seed, body=body)
+    [result] = run_batch(Animator(), [request], [folder / "hello.npz"], everything=True, console=console, quiet=quiet)
+    if not quiet and not result.error:
+        console.print(
+            "\nWatch [bold]hello.mp4[/bold], look at [bold]hello.png[/bold], "
+            "and import [bold]hello.fbx[/bold] or [bold]hello.glb[/bold] into Blender, Unity, Unreal or Godot.\n"
+            "Your own sound: vlogger animate my.wav --all",
+        )
+    return result

@@ -1,0 +1,59 @@
+"""What can be made of a take, by the suffix of the file: exports, the preview video, the picture."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from .errors import InputError
+from .motion.take import Take, hash_of
+from .progress import Progress, no_progress
+from .request import Body
+
+SUFFIXES = (".npz", ".fbx", ".glb", ".mp4", ".png")
+
+
+def write_product(
+    path: Path, take: Take, take_path: Path, audio: Path | None, body: Body | None, progress: Progress = no_progress
+) -> Path:
+    """Make `path` of a take on the built-in avatar (`body`, or the one that the take was requested with).
+
+    `audio` is the sound for the video and the picture; without it the sound is looked for where it was, and beside
+    the take. Returns `path`.
+
+    Raises InputError if the suffix is none of `SUFFIXES`, or the sound is nowhere (for a video or a picture).
+    """
+    suffix = path.suffix.lower()
+    if suffix not in SUFFIXES:
+        raise InputError(f"{path} can't be made: the name must end in one of {', '.join(SUFFIXES)}.")
+    from .avatars.library import load_avatar
+
+    if suffix in (".npz", ".fbx", ".glb"):
+        from .exports.export import export_take
+
+        export_take(
+            take, None if suffix == ".npz" else load_avatar(body or take.request.body, progress), path, progress
+        )
+        return path
+    sound = audio or find_sound(take, take_path)
+    avatar = load_avatar(body or take.request.body, progress)
+    if suffix == ".mp4":
+        from .renderers.video import write_preview
+
+        write_preview(path, avatar, take.motion, sound, progress)
+    else:
+        from .renderers.strip import write_strip
+
+        write_strip(path, avatar, take, sound, progress)
+    return path
+
+
+def find_sound(take: Take, take_path: Path) -> Path:
+    """The sound of a take: where it was, or beside the take, if it is still the same file.
+
+    Raises InputError if it is nowhere.
+    """
+    was = Path(take.request.audio)
+    for candidate in (was, take_path.parent / was.name):
+        if candidate.is_file() and (not take.audio_sha256 or hash_of(candidate) == take.audio_sha256):
+            return candidate
+    raise InputError(f"The sound of {take_path}, {was.name}, is not where it was; say where with --audio.")
