@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import shutil
 import tempfile
 import zipfile
@@ -222,13 +223,21 @@ def _read_arrays(path: Path) -> dict[str, NDArray[Any]]:
     wanted |= {f"speech_{name}" for name in _TRACKS}
     with zipfile.ZipFile(path) as archive:
         for entry in archive.infolist():
-            if entry.file_size > _LARGEST_ARRAY:
-                raise ValueError(f"{entry.filename} claims {entry.file_size} bytes")
+            with archive.open(entry) as file:
+                _check_size(entry, file)
     with np.load(path, allow_pickle=False) as file:
         missing = wanted - set(file.files)
         if missing:
             raise ValueError(f"it has no {', '.join(sorted(missing))}")
         return {name: file[name] for name in wanted}
+
+
+def _check_size(entry: zipfile.ZipInfo, file: IO[bytes]) -> None:
+    """Refuse an array that claims more than the file holds, before memory is asked for it."""
+    read_header = npy.read_array_header_1_0 if npy.read_magic(file) == (1, 0) else npy.read_array_header_2_0
+    shape, _, dtype = read_header(file)
+    if math.prod(shape) * dtype.itemsize > min(entry.file_size, _LARGEST_ARRAY):
+        raise ValueError(f"{entry.filename} claims to be an array of {shape}")
 
 
 def _reordered(arkit: NDArray[Any], names: list[str]) -> NDArray[np.float32]:
