@@ -33,6 +33,7 @@ _DIPHTHONG_SPLIT = 0.55
 _SEAL_RAMP = (0.02, 0.110)
 """Shortest and longest time (s) in which lips close before a seal or part after it."""
 _MEETING = 0.12
+"""The part of a seal in which the lips are still meeting: what is labelled as its start is their last narrowing."""
 _SHORT_PAUSE = 0.16
 """Pauses shorter than this (s) leave the mouth between its neighbours; longer ones shut it."""
 
@@ -43,7 +44,7 @@ class LipPlan:
 
     Row i of the arrays is a segment (a sound, or half a diphthong) in order of time: `centre`, `half` (half the length
     of its plateau) in seconds, (N,); `target` and `dominance` (N, 6) for the channels of `_SHAPES`.
-    `seals` and `bites` are (K, 4): start and end of full contact, and the ramps before and after it, in seconds.
+    `seals` and `bites` are (K, 4): start and end of the sounds made with contact, and the ramps before and after.
     """
 
     centre: Array
@@ -179,24 +180,19 @@ def _contacts(phones: tuple[Phone, ...], kind: str) -> Array:
         before, after = (phones[i - 1] if i else None), (phones[i + 1] if i + 1 < len(phones) else None)
         on = np.clip((before.end - before.start) / 2 if before else 1.0, *_SEAL_RAMP)
         off = np.clip((after.end - after.start) / 2 if after else 1.0, *_SEAL_RAMP)
-        # The lips meet a moment into the sound: what is labelled as its start is their last narrowing.
-        start = phone.start + _MEETING * (phone.end - phone.start)
         if rows and phone.start - rows[-1][1] < 1e-6:
             rows[-1][1], rows[-1][3] = phone.end, off
         else:
-            rows.append([start, phone.end, on, off])
+            rows.append([phone.start, phone.end, on, off])
     return np.array(rows, float).reshape(-1, 4)
 
 
 def _on_frames(contacts: Array, fps: float) -> Array:
-    """Contacts long enough that the frames around their middle are inside."""
-    if not len(contacts):
-        return contacts
-    out = contacts.copy()
-    middle = contacts[:, :2].mean(axis=1) * fps
-    out[:, 0] = np.minimum(contacts[:, 0], np.floor(middle) / fps)
-    out[:, 1] = np.maximum(contacts[:, 1], np.ceil(middle) / fps)
-    return out
+    """When the lips touch: from a moment into the sound, and at least in the frames around its middle."""
+    start, end, on, off = contacts.T
+    middle = (start + end) / 2 * fps
+    touch = np.minimum(start + _MEETING * (end - start), np.floor(middle) / fps)
+    return np.stack([touch, np.maximum(end, np.ceil(middle) / fps), on, off], axis=1)
 
 
 def _contact(times: Array, contacts: Array) -> Array:
