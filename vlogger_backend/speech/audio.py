@@ -1,0 +1,227 @@
+"""Reading sound: any file that people have, as a stream of 16 kHz mono blocks.
+
+FFmpeg (through PyAV) decodes. It is only ever given the file that was named: no network, no playlists that name
+other files. Nothing here holds a whole recording.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import InputError
+
+if TYPE_CHECKING:
+    from av import AudioFrame
+    from av.audio.stream import AudioStream
+    from av.container import InputContainer
+
+RATE = 16000
+"""Samples per second of what is read; the acoustic model's rate."""
+
+_FORMATS = (
+    "wav,w64,aiff,au,caf,flac,mp3,ogg,aac,amr,ac3,eac3,dts,truehd,wv,ape,tta,mpc,mpc8,matroska,webm,"
+    "mov,mp4,m4a,3gp,3g2,mj2,avi,asf,mpeg,mpegts,flv,mxf"
+)
+"""The container formats that hold their sound themselves. Playlists and scripts, which open other files, are not
+among them."""
+_EXACT_LENGTH = ("wav", "w64", "aiff", "flac", "mov", "caf")
+"""Formats whose header tells the exact length, so that a cut-off file can be known."""
+_LOWEST_RATE, _HIGHEST_RATE = 4000, 768000
+_SHORTEST = 0.1
+_BLOCK = RATE
+_MOST_BROKEN = 0.01
+_PEAK = 0.9
+_MOST_GAIN = 1000.0
+_SILENT_PEAK = 1e-4
+
+
+@dataclass(frozen=True)
+class Sound:
+    """A sound file that can be read. `duration` is in seconds; `silent` says that nothing can be heard in it.
+
+    `blocks` gives (sample - offset) * gain, so that the speech uses the range whatever its level was.
+    """
+
+    path: Path
+    duration: float
+    offset: float
+    gain: float
+    silent: bool
+
+    def blocks(self) -> Iterator[NDArray[np.float32]]:
+        """The sound in order, as float32 blocks of one second (the last may be shorter), -1 to 1, at `RATE`."""
+        for block in _mono_blocks(self.path):
+            yield np.clip((block - np.float32(self.offset)) * np.float32(self.gain), -1.0, 1.0)
+
+
+def open_sound(path: Path | str) -> Sound:
+    """Read through a file once to learn its length and level.
+
+    Any channels become one (5.1 by ITU-R BS.775: centre and sides, no bass channel). A constant offset is removed and
+    the level raised or lowered to full range. Up to 1 % of broken samples (NaN, infinite) are taken as silence.
+
+    Raises InputError for what can't be used: no such file, a folder, an address, not a sound, a video without sound,
+    a rate that no sound has, under 0.1 s, cut off (its header promises more than is there), too many broken samples.
+    """
+    path = Path(path)
+    _check_is_file(path)
+    count = 0
+    total = 0.0
+    low, high = np.inf, -np.inf
+    for block in _mono_blocks(path):
+        count += len(block)
+        total += float(block.sum(dtype=np.float64))
+        low, high = min(low, float(block.min())), max(high, float(block.max()))
+    duration = count / RATE
+    if count == 0:
+        raise InputError(f"{path} holds no sound: choose another file or export it again.")
+    if duration < _SHORTEST:
+        raise InputError(
+            f"{path} is only {duration:.3f} s long: choose a recording of at least {_SHORTEST} s."
+        )
+    offset = total / count
+    peak = max(high - offset, offset - low)
+    silent = peak < _SILENT_PEAK
+    gain = 1.0 if silent else min(_PEAK / peak, _MOST_GAIN)
+    return Sound(path, duration, offset, gain, silent)
+
+
+def _check_is_file(path: Path) -> None:
+    if "://" in str(path) or ":/" in str(path)[2:]:
+        raise InputError(f"{path} is an address, and vlogger reads files only: download it first.")
+    try:
+        if path.is_dir():
+            raise InputError(f"{path} is a folder: name the sound file in it.")
+        if not path.exists():
+            raise InputError(f"There is no file {path}: check its name and folder.")
+        if path.stat().st_size == 0:
+            raise InputError(f"{path} is empty: choose another file or export it again.")
+        with open(path, "rb"):
+            pass
+    except OSError as error:
+        raise InputError(
+            f"{path} can't be opened ({error.strerror}): check its name and permissions."
+        ) from error
+
+
+def _mono_blocks(path: Path) -> Iterator[NDArray[np.float32]]:
+    """The file's sound as it is, mono at `RATE`, in blocks of one second."""
+    waiting: list[NDArray[np.float32]] = []
+    held = 0
+    for piece in _mono_pieces(path):
+        waiting.append(piece)
+        held += len(piece)
+        if held >= _BLOCK:
+            joined = np.concatenate(waiting)
+            whole = len(joined) - len(joined) % _BLOCK
+            for start in range(0, whole, _BLOCK):
+                yield joined[start : start + _BLOCK]
+            waiting, held = [joined[whole:]], len(joined) - whole
+    if held:
+        yield np.concatenate(waiting)
+
+
+def _mono_pieces(path: Path) -> Iterator[NDArray[np.float32]]:
+    import av
+
+    container = _open(path)
+    try:
+        if not container.streams.audio:
+            raise InputError(f"{path} has no sound in it: choose a file with an audio track.")
+        stream = container.streams.best("audio") or container.streams.audio[0]
+        if not _LOWEST_RATE <= (stream.rate or 0) <= _HIGHEST_RATE:
+            raise InputError(
+                f"{path} says it is sampled at {stream.rate or 0} Hz, which no sound is: export it again, "
+                f"at 16000 to 48000 Hz for instance."
+            )
+        resampler = av.AudioResampler(format="flt", layout="mono", rate=RATE)
+        samples = broken = 0
+        for frame in _frames(path, container, stream):
+            frame, bad = _repaired(frame)
+            samples += frame.samples
+            broken += bad
+            _check_not_broken(path, samples, broken, final=False)
+            for out in resampler.resample(frame):
+                yield out.to_ndarray()[0]
+        _check_not_broken(path, samples, broken, final=True)
+        _check_not_cut(path, container, stream, samples)
+        if samples:
+            for out in resampler.resample(None):
+                yield out.to_ndarray()[0]
+    finally:
+        container.close()
+
+
+def _open(path: Path) -> InputContainer:
+    import av
+
+    av.logging.set_level(av.logging.PANIC)
+    options = {"protocol_whitelist": "file", "format_whitelist": _FORMATS}
+    try:
+        return av.open(f"file:{path.absolute()}", metadata_errors="ignore", options=options)
+    except (av.error.FFmpegError, OSError, ValueError) as error:
+        raise InputError(
+            f"{path} can't be read as sound; it may be damaged or of another kind: export it as wav or flac."
+        ) from error
+
+
+def _frames(path: Path, container: InputContainer, stream: AudioStream) -> Iterator[AudioFrame]:
+    """The frames that can be decoded; damaged packets are skipped, as players do."""
+    import av
+
+    decoded = False
+    packets = container.demux(stream)
+    while True:
+        try:
+            packet = next(packets)
+        except (StopIteration, av.error.FFmpegError):
+            return
+        try:
+            for frame in packet.decode():
+                decoded = True
+                yield frame  # type: ignore[misc]
+        except av.error.FFmpegError as error:
+            if not decoded and packet.dts is None:
+                raise InputError(
+                    f"{path} can't be decoded; it may be damaged: export it again as wav or flac."
+                ) from error
+
+
+def _repaired(frame: AudioFrame) -> tuple[AudioFrame, int]:
+    """The frame with NaN and infinite samples as zeros, and how many there were."""
+    if not frame.format.name.startswith(("flt", "dbl")):
+        return frame, 0
+    import av
+
+    values = frame.to_ndarray()
+    sound = np.isfinite(values)
+    bad = int(values.size - np.count_nonzero(sound))
+    if not bad:
+        return frame, 0
+    mended = av.AudioFrame.from_ndarray(np.where(sound, values, 0), frame.format.name, frame.layout.name)
+    mended.sample_rate, mended.pts, mended.time_base = frame.sample_rate, frame.pts, frame.time_base
+    return mended, bad // len(frame.layout.channels)
+
+
+def _check_not_broken(path: Path, samples: int, broken: int, final: bool) -> None:
+    if broken > _MOST_BROKEN * samples and (final or samples > 20 * _HIGHEST_RATE):
+        raise InputError(
+            f"{path} is damaged ({100 * broken / samples:.0f} % of its samples are not numbers): export it again."
+        )
+
+
+def _check_not_cut(path: Path, container: InputContainer, stream: AudioStream, samples: int) -> None:
+    if not container.format.name.startswith(_EXACT_LENGTH) or not stream.duration or not stream.time_base:
+        return
+    promised = float(stream.duration * stream.time_base)
+    there = samples / stream.rate
+    if there < promised - max(0.5, 0.02 * promised):
+        raise InputError(
+            f"{path} is cut off ({there:.1f} s of {promised:.1f} s are there): copy or export it again."
+        )
