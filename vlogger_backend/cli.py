@@ -44,6 +44,9 @@ BodySliders = Annotated[
     ),
 ]
 
+_INTERRUPTED = 130
+"""The code with which typer ends on Ctrl-C."""
+
 
 def _version(show: bool) -> None:
     if show:
@@ -215,21 +218,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _run(arguments: list[str], debug: bool) -> int:
-    import click
-
     try:
-        code = app(arguments, prog_name="vlogger", standalone_mode=False)
-        return int(code or 0)
-    except (KeyboardInterrupt, click.Abort):
+        app(arguments, prog_name="vlogger")
+    except SystemExit as end:  # typer ends so, its own complaints about options included
+        if end.code != _INTERRUPTED:
+            return end.code if isinstance(end.code, int) else 0
         return _fail("Stopped. What was finished is kept, and nothing is half-written.", 2, debug)
     except InputError as error:
         return _fail(str(error), 2, debug)
-    except click.ClickException as error:
-        error.show()
-        return error.exit_code
     except Exception as error:
         reason = f"{type(error).__name__}: {error}".splitlines()[0]
         return _fail(f"vlogger itself failed ({reason}). Run it again with --debug and report what it says.", 1, debug)
+    return 0
 
 
 def _fail(sentence: str, code: int, debug: bool) -> int:

@@ -37,7 +37,7 @@ def write_product(
     sound = audio or find_sound(take, take_path)
     avatar = load_avatar(body or take.request.body, progress)
     if suffix == ".mp4":
-        from .renderers.video import write_preview
+        from .renderers.preview_video import write_preview
 
         write_preview(path, avatar, take.motion, sound, progress)
     else:

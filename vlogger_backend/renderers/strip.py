@@ -29,9 +29,7 @@ _INK, _FAINT = "#22262b", "#9aa1a9"
 _COLOURS = ("#d1495b", "#2e86ab", "#3c9d6d", "#e2a03f")
 
 
-def write_strip(
-    path: Path, avatar: Avatar, take: Take, sound: Path, progress: Progress = no_progress
-) -> None:
+def write_strip(path: Path, avatar: Avatar, take: Take, sound: Path, progress: Progress = no_progress) -> None:
     """Draw the picture as a PNG.
 
     Raises InputError if `sound` can't be read, no picture can be rendered, or `path` can't be written.
@@ -92,9 +90,7 @@ def _draw_frames(
     from .preview import render_frames
 
     frames = np.clip((times * motion.fps).round().astype(int), 0, len(motion) - 1)
-    chosen = Motion(
-        motion.fps, *(a[frames] for a in (motion.poses, motion.trans, motion.arkit, motion.expression))
-    )
+    chosen = Motion(motion.fps, *(a[frames] for a in (motion.poses, motion.trans, motion.arkit, motion.expression)))
     cells = place.subgridspec(2, _COLUMNS, wspace=0.02, hspace=0.02, height_ratios=(1.25, 1.0))
     body = render_frames(avatar, chosen, size=_FRAME, shot="body")
     face = render_frames(avatar, chosen, size=(_FRAME[0], round(_FRAME[1] / 1.25)), shot="face")
@@ -137,9 +133,7 @@ def _draw_phones(axes: Axes, speech: Speech, start: float, stop: float) -> None:
                   fontsize=7, color=_INK, clip_on=True)  # fmt: skip
 
 
-def _draw_curves(
-    axes: Axes, motion: Motion, curves: Sequence[tuple[str, NDArray[np.floating]]], label: str
-) -> None:
+def _draw_curves(axes: Axes, motion: Motion, curves: Sequence[tuple[str, NDArray[Any]]], label: str) -> None:
     times = np.arange(len(motion)) / motion.fps
     for (name, values), colour in zip(curves, _COLOURS, strict=False):
         axes.plot(times, values, lw=1.1, color=colour, label=name)
@@ -149,11 +143,11 @@ def _draw_curves(
     axes.yaxis.set_tick_params(labelsize=7)
 
 
-def _weight(motion: Motion, *names: str) -> NDArray[np.floating]:
+def _weight(motion: Motion, *names: str) -> NDArray[Any]:
     return np.mean([motion.arkit[:, ARKIT_INDEX[name]] for name in names], axis=0)
 
 
-def _lip_curves(motion: Motion) -> list[tuple[str, NDArray[np.floating]]]:
+def _lip_curves(motion: Motion) -> list[tuple[str, NDArray[Any]]]:
     return [
         ("jawOpen", _weight(motion, "jawOpen")),
         ("mouthClose", _weight(motion, "mouthClose")),
@@ -162,10 +156,8 @@ def _lip_curves(motion: Motion) -> list[tuple[str, NDArray[np.floating]]]:
     ]
 
 
-def _eye_curves(motion: Motion) -> list[tuple[str, NDArray[np.floating]]]:
-    look = _weight(motion, "eyeLookOutLeft", "eyeLookInRight") - _weight(
-        motion, "eyeLookInLeft", "eyeLookOutRight"
-    )
+def _eye_curves(motion: Motion) -> list[tuple[str, NDArray[Any]]]:
+    look = _weight(motion, "eyeLookOutLeft", "eyeLookInRight") - _weight(motion, "eyeLookInLeft", "eyeLookOutRight")
     return [
         ("eyeBlink", _weight(motion, "eyeBlinkLeft", "eyeBlinkRight")),
         ("gaze to the left", look),
@@ -173,16 +165,11 @@ def _eye_curves(motion: Motion) -> list[tuple[str, NDArray[np.floating]]]:
     ]
 
 
-def _body_curves(motion: Motion, speech: Speech) -> list[tuple[str, NDArray[np.floating]]]:
+def _body_curves(motion: Motion, speech: Speech) -> list[tuple[str, NDArray[Any]]]:
     """Degrees; the emphasis is drawn to the same height as the largest of them."""
     degrees = np.rad2deg(motion.poses)
     head = degrees[:, JOINT_INDEX["neck"]] + degrees[:, JOINT_INDEX["head"]]
-    bend = (
-        np.linalg.norm(degrees[:, [JOINT_INDEX["left_elbow"], JOINT_INDEX["right_elbow"]]], axis=2).max(
-            axis=1
-        )
-        / 10
-    )
+    bend = np.linalg.norm(degrees[:, [JOINT_INDEX["left_elbow"], JOINT_INDEX["right_elbow"]]], axis=2).max(axis=1) / 10
     curves = [("head nod °", head[:, 0]), ("head turn °", head[:, 1]), ("elbow bend °/10", bend)]
     if len(speech.emphasis):
         times = np.arange(len(motion)) / motion.fps
