@@ -44,13 +44,13 @@ class Viseme:
 REST = Viseme()
 
 _HEIGHTS = {  # vowel height -> jaw
-    "close": ("iyɨʉɯu", 0.075),
-    "near-close": ("ɪʏʊᵻ", 0.12),
-    "close-mid": ("eøɘɵɤo", 0.15),
-    "mid": ("əɚᵊ", 0.145),
-    "open-mid": ("ɛœɜɞʌɔɝ", 0.215),
-    "near-open": ("æɐ", 0.27),
-    "open": ("aɶɑɒä", 0.30),
+    "close": ("iyɨʉɯu", 0.08),
+    "near-close": ("ɪʏʊᵻ", 0.13),
+    "close-mid": ("eøɘɵɤo", 0.165),
+    "mid": ("əɚᵊ", 0.16),
+    "open-mid": ("ɛœɜɞʌɔɝ", 0.24),
+    "near-open": ("æɐ", 0.31),
+    "open": ("aɶɑɒä", 0.34),
 }
 _ROUNDED = "yʉuʏʊøɵoœɞɔɶɒ"
 _FRONT_UNROUNDED = "iɪeɛæaɨ"
@@ -81,8 +81,8 @@ _define("p b m ɓ ʙ", Viseme(jaw=0.06, close=1, jaw_dominance=0.5, lips_dominan
 _define("ɸ β", Viseme(jaw=0.04, close=0.55, jaw_dominance=0.5, lips_dominance=0.25))
 _define("f v ɱ ʋ ⱱ", Viseme(jaw=0.05, bite=1, jaw_dominance=0.75, lips_dominance=0.3))
 _define("θ ð", Viseme(jaw=0.085, teeth=0.25, tongue=0.5, jaw_dominance=0.8, lips_dominance=0.3))
-_define("s z ts dz", Viseme(jaw=0.045, spread=0.25, teeth=0.55, jaw_dominance=1.0, lips_dominance=0.35))
-_define("ʃ ʒ tʃ dʒ ɕ ʑ tɕ dʑ ʂ ʐ ɧ ʈʂ ɖʐ", Viseme(jaw=0.05, pucker=0.22, funnel=0.42, teeth=0.30))
+_define("s z ts dz", Viseme(jaw=0.045, spread=0.42, teeth=0.85, jaw_dominance=1.0, lips_dominance=0.35))
+_define("ʃ ʒ tʃ dʒ ɕ ʑ tɕ dʑ ʂ ʐ ɧ ʈʂ ɖʐ", Viseme(jaw=0.05, pucker=0.22, funnel=0.48, teeth=0.40))
 _define("t d n", Viseme(jaw=0.075, teeth=0.18, tongue=0.08, jaw_dominance=0.55, lips_dominance=0.08))
 _define("l ɬ ɮ ɫ ɾ r ɺ", Viseme(jaw=0.10, teeth=0.12, tongue=0.12, jaw_dominance=0.5, lips_dominance=0.10))
 _define("ɹ ɻ", Viseme(jaw=0.085, pucker=0.34, funnel=0.16, jaw_dominance=0.6, lips_dominance=0.55))

@@ -42,7 +42,7 @@ def write_strip(path: Path, avatar: Avatar, take: Take, sound: Path, progress: P
     grid = figure.add_gridspec(
         6,
         1,
-        height_ratios=(4.6, 1.1, 0.62, 1.5, 1.15, 1.5),
+        height_ratios=(4.9, 1.1, 0.6, 1.5, 1.15, 1.5),
         hspace=0.12,
         left=0.065,
         right=0.985,
@@ -68,7 +68,7 @@ def write_strip(path: Path, avatar: Avatar, take: Take, sound: Path, progress: P
     figure.suptitle(
         f"{Path(take.request.audio).name}   {take.motion.duration:.1f} s{whole}, {take.speech.method} speech, "
         f"seed {take.request.seed}   ·   generated animation",
-        fontsize=11, color=_INK, x=0.065, ha="left",
+        fontsize=11, color=_INK, x=0.085, ha="left",
     )  # fmt: skip
     with writing(path) as temporary:
         figure.savefig(temporary, format="png", metadata={"Software": "vlogger: generated animation"})
@@ -103,9 +103,7 @@ def _draw_frames(
 
 
 def _draw_sound(axes: Axes, sound: Path, speech: Speech, start: float, stop: float) -> None:
-    from ..speech.audio import read_part
-
-    samples, rate = read_part(sound, start, stop)
+    samples, rate = _heard(sound, start, stop)
     block = max(1, len(samples) // 2400)
     usable = samples[: len(samples) // block * block].reshape(-1, block)
     if len(usable):
@@ -118,6 +116,19 @@ def _draw_sound(axes: Axes, sound: Path, speech: Speech, start: float, stop: flo
     for word in speech.words:
         if start <= word.start < stop:
             axes.text(word.start, top, word.text, fontsize=8, va="top", color=_INK, clip_on=True)
+
+
+def _heard(sound: Path, start: float, stop: float) -> tuple[NDArray[np.float32], int]:
+    """The samples from `start` to `stop`, seconds, and their rate; blocks outside are passed over."""
+    from ..speech.audio import RATE, open_sound
+
+    first, last, position, parts = round(start * RATE), round(stop * RATE), 0, []
+    for block in open_sound(sound).blocks():
+        parts.append(block[max(first - position, 0) : max(last - position, 0)])
+        position += len(block)
+        if position >= last:
+            break
+    return np.concatenate([np.zeros(0, np.float32), *parts]), RATE
 
 
 def _draw_phones(axes: Axes, speech: Speech, start: float, stop: float) -> None:
