@@ -1,0 +1,26 @@
+"""Sounds that several tests need, spoken once by the built-in voice."""
+
+from pathlib import Path
+
+import pytest
+
+from vlogger_backend.speech.voice import say
+
+LINE = "Maybe my papa bought a big puppy, and a map of Bombay."
+
+
+@pytest.fixture(scope="session")
+def line(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A sound in which `LINE` is said."""
+    path = tmp_path_factory.mktemp("voice") / "line.wav"
+    say(LINE, path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Real recordings, beside the repository where they are at hand."""
+    path = Path(__file__).resolve().parents[2] / "shared" / "data"
+    if not path.is_dir():
+        pytest.skip("the real recordings (../shared/data) are not here")
+    return path
