@@ -231,7 +231,7 @@ def _arkit(shapes: dict[str, Array], seal: Array, bite: Array, press: float, asy
         "mouthSmile": 0.30 * spread * (1 - 0.4 * seal),
         "mouthDimple": 0.10 * spread,
         "mouthPress": press * seal + 0.08 * bite,
-        "mouthUpperUp": 0.34 * teeth + 0.06 * funnel + 0.34 * bite,
+        "mouthUpperUp": 0.34 * teeth + 0.06 * funnel + 0.56 * bite,
         "mouthLowerDown": 0.40 * teeth + 0.10 * funnel,
     }
     weights = {
@@ -239,9 +239,9 @@ def _arkit(shapes: dict[str, Array], seal: Array, bite: Array, press: float, asy
         "mouthClose": jaw * seal,
         "mouthPucker": pucker,
         "mouthFunnel": funnel,
-        "mouthRollLower": 0.10 * seal + 0.34 * bite,
+        "mouthRollLower": 0.10 * seal + 0.40 * bite,
         "mouthRollUpper": 0.08 * seal,
-        "mouthShrugLower": 0.30 * bite,
+        "mouthShrugLower": 0.22 * bite,
         "tongueOut": 0.55 * shapes["tongue"] * free,
     }
     for name, values in both.items():
