@@ -1,0 +1,46 @@
+"""Imports point one way (docs/architecture.md), and heavy modules wait until they are used."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "vlogger_backend"
+FLOORS = {"motion": 0, "speech": 1, "performance": 2, "avatars": 2, "exports": 3, "renderers": 3}
+HEAVY = {"torch", "bpy", "anny", "librosa", "pyrender", "OpenGL", "matplotlib", "av", "pocketsphinx", "trimesh"}
+
+
+def imports_of(tree: ast.AST, path: Path) -> Iterator[str]:
+    """Dotted names of all that a module imports; relative ones from the package's top."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            if node.level:
+                base = path.relative_to(PACKAGE).parts[: -node.level]
+                yield ".".join(["vlogger_backend", *base, *([node.module] if node.module else [])])
+            elif node.module:
+                yield node.module
+
+
+@pytest.mark.parametrize("room", FLOORS)
+def test_a_room_imports_only_the_floors_below(room: str) -> None:
+    for path in (PACKAGE / room).rglob("*.py"):
+        for name in imports_of(ast.parse(path.read_text("utf-8")), path):
+            other = name.split(".")[1] if name.startswith("vlogger_backend.") else ""
+            if other in FLOORS and other != room:
+                assert FLOORS[other] < FLOORS[room], f"{path.name} imports {name}"
+            else:
+                assert other not in ("cli", "batch", "animate", "products", "demo"), f"{path.name} imports {name}"
+
+
+def test_heavy_modules_are_imported_where_they_are_used() -> None:
+    for path in PACKAGE.rglob("*.py"):
+        top = [node for node in ast.parse(path.read_text("utf-8")).body if not isinstance(node, ast.If)]
+        names = {n.split(".")[0] for n in imports_of(ast.Module([n for n in top if not is_code(n)], []), path)}
+        assert not names & HEAVY, f"{path.name} imports {names & HEAVY} at its top"
+
+
+def is_code(node: ast.stmt) -> bool:
+    return isinstance(node, ast.FunctionDef | ast.ClassDef | ast.AsyncFunctionDef)
