@@ -23,10 +23,10 @@ _NAMES = (
     "eyeSquintLeft", "eyeSquintRight", "cheekSquintLeft", "cheekSquintRight", "noseSneerLeft", "noseSneerRight",
     "eyeWideLeft", "eyeWideRight",
 )  # fmt: skip
-_RAISE = np.array([1.0, 0.85, 0.85, 0, 0, 0, 0, 0, 0, 0, 0, 0.22, 0.22])
-_RAISE_LEFT = np.array([0.35, 1.0, 0.25, 0, 0.1, 0, 0, 0, 0, 0, 0, 0.15, 0.05])
-_RAISE_RIGHT = np.array([0.35, 0.25, 1.0, 0.1, 0, 0, 0, 0, 0, 0, 0, 0.05, 0.15])
-_WORRY = np.array([1.0, 0.15, 0.15, 0.2, 0.2, 0.1, 0.1, 0, 0, 0, 0, 0, 0])
+_RAISE = np.array([0.6, 0.9, 0.9, 0, 0, 0, 0, 0, 0, 0, 0, 0.22, 0.22])
+_RAISE_LEFT = np.array([0.25, 1.0, 0.25, 0, 0.1, 0, 0, 0, 0, 0, 0, 0.15, 0.05])
+_RAISE_RIGHT = np.array([0.25, 0.25, 1.0, 0.1, 0, 0, 0, 0, 0, 0, 0, 0.05, 0.15])
+_WORRY = np.array([0.8, 0.2, 0.2, 0.2, 0.2, 0.1, 0.1, 0, 0, 0, 0, 0, 0])
 _FROWN = np.array([0, 0, 0, 0.8, 0.8, 0.35, 0.35, 0.15, 0.15, 0.15, 0.15, 0, 0])
 _SQUINT = np.array([0, 0, 0, 0.1, 0.1, 0.6, 0.6, 0.6, 0.6, 0.1, 0.1, 0, 0])
 _KINDS = np.stack([_RAISE, _RAISE_LEFT, _RAISE_RIGHT, _WORRY, _FROWN, _SQUINT])
@@ -54,8 +54,8 @@ class Brows:
 
 def plan_brows(speech: Speech, style: Style, rng: np.random.Generator) -> Brows:
     """Brow and cheek movements for the whole speech; `style.energy` scales them."""
-    leaning = rng.dirichlet(np.array([6.0, 1.2, 1.2, 1.5, 1.5, 1.2]))  # which kinds this performance is fond of
-    kinds = 0.5 * leaning + 0.5 * np.array([0.55, 0.08, 0.08, 0.09, 0.12, 0.08])
+    leaning = rng.dirichlet(np.array([6.0, 1.4, 1.4, 0.7, 1.3, 1.4]))  # which kinds this performance is fond of
+    kinds = 0.5 * leaning + 0.5 * np.array([0.58, 0.1, 0.1, 0.04, 0.08, 0.1])
     tilt = 1.0 + rng.normal(0.0, 0.06)
     even = np.where(np.arange(len(_NAMES)) % 2 == 1, tilt, 2.0 - tilt)
     rows: list[tuple[float, float, float, float]] = []
@@ -67,11 +67,11 @@ def plan_brows(speech: Speech, style: Style, rng: np.random.Generator) -> Brows:
 
     last = -1.0
     for accent in speech.accents:
-        if accent.time < last + 0.35 or rng.random() > 0.2 + 0.6 * accent.strength:
+        if accent.time < last + 0.35 or rng.random() > 0.15 + 0.5 * accent.strength:
             continue
         peak = accent.time + rng.normal(0.0, 0.035)
         hold = rng.uniform(0.02, 0.18) + (rng.uniform(0.2, 0.7) if rng.random() < 0.2 else 0.0)
-        size = (0.18 + 0.42 * accent.strength) * rng.lognormal(0.0, 0.25)
+        size = (0.12 + 0.36 * accent.strength) * rng.lognormal(0.0, 0.25)
         kind = int(rng.choice(len(_KINDS), p=kinds))
         fall = rng.uniform(0.25, 0.5)
         add(peak - rng.uniform(0.13, 0.22), peak, peak + hold, peak + hold + fall, kind, size)
@@ -80,7 +80,7 @@ def plan_brows(speech: Speech, style: Style, rng: np.random.Generator) -> Brows:
         length = phrase.end - phrase.start
         if length > 1.0 and rng.random() < 0.3:  # a lasting set of the brows over part of a phrase
             start = phrase.start - 0.15
-            kind = int(rng.choice([0, 3, 4, 5], p=[0.4, 0.2, 0.25, 0.15]))
+            kind = int(rng.choice([0, 3, 4, 5], p=[0.45, 0.12, 0.2, 0.23]))
             stay = min(length, rng.uniform(0.8, 2.5))
             add(start, start + 0.35, start + stay, start + stay + 0.6, kind, rng.uniform(0.1, 0.25))
     amount = float(style.energy)

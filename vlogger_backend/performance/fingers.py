@@ -13,13 +13,13 @@ CHANNELS = ("index", "middle", "ring", "pinky", "spread", "thumb_in", "thumb_cur
 """Curl of each finger (0 straight, 1 a fist), spread of all, the thumb's way across the palm and its curl."""
 
 SHAPES: dict[str, tuple[float, ...]] = {
-    "relaxed": (0.26, 0.34, 0.40, 0.44, 0.05, 0.35, 0.30),
+    "relaxed": (0.26, 0.34, 0.40, 0.44, 0.00, 0.20, 0.42),
     "open": (0.10, 0.12, 0.17, 0.22, 0.50, 0.05, 0.08),
-    "flat": (0.08, 0.10, 0.12, 0.16, 0.05, 0.15, 0.12),
+    "flat": (0.08, 0.10, 0.12, 0.16, -0.30, 0.10, 0.20),
     "cupped": (0.18, 0.24, 0.30, 0.36, 0.25, 0.15, 0.15),
-    "loose": (0.46, 0.55, 0.60, 0.64, 0.00, 0.50, 0.40),
-    "pinch": (0.50, 0.42, 0.38, 0.38, 0.15, 0.85, 0.40),
-    "point": (0.10, 0.52, 0.62, 0.66, 0.05, 0.50, 0.40),
+    "loose": (0.46, 0.55, 0.60, 0.64, -0.10, 0.40, 0.60),
+    "pinch": (0.56, 0.42, 0.38, 0.38, 0.15, 0.85, 0.40),
+    "point": (0.10, 0.52, 0.62, 0.66, -0.10, 0.40, 0.60),
 }
 """Named shapes: relaxed fingers curl more towards the little finger."""
 
@@ -49,5 +49,5 @@ _BEND = _matrix()
 
 def finger_rotations(shape: Floats) -> Floats:
     """(T, 7) shapes in `CHANNELS` -> (T, 15, 3) axis-angles of the left hand's joints, in SMPL-X's order."""
-    limited = np.clip(shape, (-0.05, -0.05, -0.05, -0.05, -0.2, -0.2, -0.1), 1.1)
+    limited = np.clip(shape, (-0.05, -0.05, -0.05, -0.05, -0.5, -0.2, -0.1), 1.1)
     return (limited @ _BEND).reshape(-1, 15, 3)

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from ..motion.speech import Accent, Speech
 from ..request import Style
-from .easing import Glides, moves
+from .easing import Glides, moves, pulses
 from .fingers import SHAPES
+from .forms import FORMS, HANGING, IN_FRONT, Form, within
 from .phrases import phrases
 
 Floats = NDArray[np.float64]
@@ -40,11 +41,13 @@ class Hand:
     place   : (x outwards, y up, z forward) of the wrist from the shoulder, arm lengths
     wrist   : (supination from palm-down-in-T-pose, extension, elbow's outward swing), radians
     fingers : the hand's shape, see `fingers.CHANNELS`
+    echo    : small beats (x, y, z, extension) of a raised hand on the accents that get no stroke of their own
     """
 
     place: Glides
     wrist: Glides
     fingers: Glides
+    echo: Glides
 
 
 @dataclass(frozen=True)
@@ -53,43 +56,6 @@ class Gestures:
 
     hands: tuple[Hand, Hand]
     strokes: tuple[Stroke, ...]
-
-
-@dataclass(frozen=True)
-class _Kind:
-    """A stroke's form: where it ends, the way it goes to get there (arm lengths), the hand before and at its apex."""
-
-    name: str
-    weight: float
-    end: tuple[float, float, float]
-    way: tuple[float, float, float]
-    wrist: tuple[tuple[float, float, float], tuple[float, float, float]]  # degrees, before and at the apex
-    shapes: tuple[str, str]
-    both: float  # how gladly with two hands
-
-
-_KINDS = (
-    _Kind("chop", 1.0, (0.02, -0.52, 0.61), (0.00, -0.23, 0.10), ((15, 22, 10), (15, -4, 8)), ("flat", "flat"), 1.0),
-    _Kind("offer", 1.5, (0.10, -0.54, 0.63), (0.17, -0.08, 0.21), ((25, -8, 6), (72, 12, 4)), ("cupped", "open"), 1.4),
-    _Kind("press", 0.8, (0.04, -0.56, 0.59), (0.06, -0.21, 0.04), ((-40, 4, 18), (-52, 26, 20)), ("cupped", "open"),
-          0.9),
-    _Kind("sweep", 0.8, (0.27, -0.48, 0.56), (0.36, 0.00, 0.04), ((30, -14, 12), (10, 14, 14)), ("cupped", "open"), 0.8),
-    _Kind("pinch", 0.7, (0.00, -0.42, 0.61), (-0.02, -0.17, 0.13), ((5, 20, 10), (12, 0, 10)), ("pinch", "pinch"), 0.3),
-    _Kind("drop", 0.9, (0.08, -0.63, 0.54), (0.06, -0.19, 0.10), ((35, 10, 5), (48, -6, 5)), ("relaxed", "cupped"), 1.1),
-    _Kind("point", 0.35, (0.06, -0.46, 0.69), (0.02, -0.13, 0.23), ((-10, 12, 8), (-5, 0, 6)), ("loose", "point"), 0.0),
-    _Kind("self", 0.3, (-0.06, -0.44, 0.45), (-0.08, -0.10, -0.15), ((30, 4, 10), (38, -8, 12)), ("cupped", "flat"),
-          0.4),
-)  # fmt: skip
-
-_HANG = (0.21, -0.96, 0.09)
-_HANG_WRIST = (-12.0, 2.0, 0.0)
-_FRONT = (0.01, -0.61, 0.45)
-_FRONT_WRIST = (22.0, -4.0, 6.0)
-
-# one hand's gesture space, from its shoulder in arm lengths: never across the middle nor beyond the arm's reach
-_LOWEST = np.array((-0.14, -0.75, 0.36))
-_HIGHEST = np.array((0.63, -0.06, 0.84))
-_REACH = 0.945
 
 
 @dataclass
@@ -111,19 +77,20 @@ class _Track:
         self.lengths.append(max(end - start, 0.12))
         self.keys.append(key)
 
-    def hand(self) -> Hand:
+    def hand(self, echo: Glides) -> Hand:
         def curve(part: int, lag: float) -> Glides:
             starts = np.asarray(self.starts) + lag
             return moves(starts, self.lengths, [key[part] for key in self.keys], self.first[part])
 
         # the wrist trails the arm a little, the fingers trail the wrist
-        return Hand(curve(0, 0.0), curve(1, 0.03), curve(2, 0.045))
+        return Hand(curve(0, 0.0), curve(1, 0.03), curve(2, 0.045), echo)
 
 
 def plan_gestures(speech: Speech, style: Style, rng: np.random.Generator) -> Gestures:
     """Gestures for the whole speech; `style.gesture` scales how many, `style.energy` how large."""
     manner = _Manner.draw(style, rng)
-    tracks = [_Track(manner.rest(front, rng)) for front in [rng.random() < manner.front] * 2]
+    front = bool(rng.random() < manner.front)
+    tracks = [_Track(manner.rest(front, rng)) for _ in range(2)]
     strokes: list[Stroke] = []
     units = _units(speech, style, rng)
     ends = [p.end for p in phrases(speech)]
@@ -133,23 +100,33 @@ def plan_gestures(speech: Speech, style: Style, rng: np.random.Generator) -> Ges
         home = rng.normal(0.0, (0.06, 0.07, 0.04))
         before = -1.0
         for accent in unit:
-            apex = accent.time - float(np.clip(rng.normal(0.045, 0.025), 0.0, 0.1))
+            apex = accent.time - float(np.clip(rng.normal(0.065, 0.018), 0.02, 0.1))
             repeat = before > 0 and apex - before < 1.1 and rng.random() < 0.55
             if not repeat and before > 0:
                 home = 0.5 * home + rng.normal(0.0, (0.07, 0.06, 0.04))
-                if rng.random() < 0.4:
+                if rng.random() < 0.5:
                     kind = manner.kind(len(hands), rng)
             size = manner.size * (0.5 + 0.8 * accent.strength) * float(rng.lognormal(0.0, 0.2))
             size = float(np.clip(size * (0.65 if repeat else 1.0), 0.3, 1.7))
             hold = rng.uniform(0.1, 0.3) if before < 0 and rng.random() < 0.25 else 0.0
+            if before > 0 and apex - before > 1.5:
+                _relax(tracks, hands, before + rng.uniform(0.35, 0.7), manner, rng)
             for hand in hands:
                 late = rng.uniform(-0.02, 0.03) if hand != hands[0] else 0.0
                 uneven = rng.normal(0.0, 0.025, 3)
                 start = _beat(tracks[hand], kind, apex + late, max(before + late, 0.0), home + uneven, size, hold, rng)
             strokes.append(Stroke(hands, start, apex, accent.time, kind.name))
             before = apex
-        _retract(tracks, hands, manner, before, ends, _next_start(units, i), rng)
-    return Gestures((tracks[0].hand(), tracks[1].hand()), tuple(strokes))
+        upcoming = units[i + 1][0].time - 1.2 if i + 1 < len(units) else speech.duration
+        leave = _leave(before, ends, rng)
+        if leave > upcoming:
+            continue  # the next unit starts from where this one ended
+        front = _rest(tracks, hands, manner, front, leave, rng)
+        # hands that wait for long change their place now and then
+        while (leave := leave + rng.uniform(4.0, 9.0)) < upcoming - 2.0:
+            front = _rest(tracks, (0, 1), manner, bool(rng.random() < 0.6 * manner.front), leave, rng)
+    echoes = [_echo(speech, strokes, manner, style, rng) for _ in range(2)]
+    return Gestures((tracks[0].hand(echoes[0]), tracks[1].hand(echoes[1])), tuple(strokes))
 
 
 @dataclass(frozen=True)
@@ -164,7 +141,7 @@ class _Manner:
 
     @staticmethod
     def draw(style: Style, rng: np.random.Generator) -> _Manner:
-        weights = np.array([k.weight for k in _KINDS]) * rng.gamma(2.0, 0.5, len(_KINDS))
+        weights = np.array([k.weight for k in FORMS]) * rng.gamma(3.0, 1 / 3, len(FORMS))
         return _Manner(
             size=(0.35 + 0.65 * min(style.energy, 2.0)) * (0.8 + 0.2 * min(style.gesture, 2.0)),
             dominant=1 if rng.random() < 0.8 else 0,
@@ -178,22 +155,23 @@ class _Manner:
             return (self.dominant, 1 - self.dominant)
         return (self.dominant,) if rng.random() < 0.75 else (1 - self.dominant,)
 
-    def kind(self, hands: int, rng: np.random.Generator) -> _Kind:
-        weights = self.weights * [k.both if hands == 2 else 1.0 for k in _KINDS]
-        return _KINDS[int(rng.choice(len(_KINDS), p=weights / weights.sum()))]
+    def kind(self, hands: int, rng: np.random.Generator) -> Form:
+        weights = self.weights * [k.both if hands == 2 else 1.0 for k in FORMS]
+        return FORMS[int(rng.choice(len(FORMS), p=weights / weights.sum()))]
 
     def rest(self, front: bool, rng: np.random.Generator) -> tuple[Floats, Floats, Floats]:
-        place = np.array(_FRONT if front else _HANG) + rng.normal(0.0, (0.016, 0.01, 0.02))
-        wrist = np.array(_FRONT_WRIST if front else _HANG_WRIST) + rng.normal(0.0, (6.0, 3.0, 2.0))
+        where, turn = IN_FRONT if front else HANGING
+        place = np.array(where) + rng.normal(0.0, (0.016, 0.01, 0.02))
+        wrist = np.array(turn) + rng.normal(0.0, (6.0, 3.0, 2.0))
         shape = np.array(SHAPES["relaxed"]) * rng.uniform(0.8, 1.15) + rng.normal(0.0, 0.02, 7)
         return place, np.radians(wrist), shape
 
 
 def _units(speech: Speech, style: Style, rng: np.random.Generator) -> list[list[Accent]]:
-    """Accents that get a stroke, about one per 1.9 s at style.gesture 1, grouped where no rest comes between."""
+    """Accents that get a stroke, about one per 1.8 s at style.gesture 1, grouped where no rest comes between."""
     if style.gesture <= 0:
         return []
-    gap = 1.9 / style.gesture
+    gap = 1.8 / style.gesture
     chosen: list[Accent] = []
     time = -0.5 * gap
     candidates = [a for a in speech.accents if a.time > 0.6]
@@ -223,21 +201,17 @@ def _units(speech: Speech, style: Style, rng: np.random.Generator) -> list[list[
     return units
 
 
-def _next_start(units: list[list[Accent]], i: int) -> float:
-    return units[i + 1][0].time - 1.0 if i + 1 < len(units) else np.inf
-
-
 def _beat(
-    track: _Track, kind: _Kind, apex: float, free: float, home: Floats, size: float, hold: float,
+    track: _Track, kind: Form, apex: float, free: float, home: Floats, size: float, hold: float,
     rng: np.random.Generator,
 ) -> float:  # fmt: skip
     """Preparation, stroke and rebound of one hand, after `free`; returns when the stroke begins."""
     way = np.array(kind.way) * size * rng.uniform(0.85, 1.15, 3) + rng.normal(0.0, 0.016, 3)
-    end = _within(np.array(kind.end) + home + 0.25 * (size - 1.0) * np.array((0.04, 0.12, 0.12)))
-    begin = _within(end - way)
+    end = within(np.array(kind.end) + home + 0.25 * (size - 1.0) * np.array((0.04, 0.12, 0.12)))
+    begin = within(end - way)
     way = end - begin
     loose = rng.normal(0.0, (6.0, 4.0, 3.0))
-    wrists = [np.radians(np.array(w) * (min(size, 1.2), min(size, 1.2), 1.0) + loose) for w in kind.wrist]
+    wrists = [np.radians(np.array(w) * (min(size, 1.2), min(size, 1.2), 1.0) + loose) for w in kind.wrists]
     wrists = [np.clip(w, np.radians((-65, -35, -10)), np.radians((80, 40, 35))) for w in wrists]
     shapes = [np.array(SHAPES[s]) * rng.uniform(0.85, 1.15) + rng.normal(0.0, 0.02, 7) for s in kind.shapes]
     length = float(np.clip(0.15 + 0.43 * np.linalg.norm(way), 0.18, 0.32))
@@ -249,33 +223,63 @@ def _beat(
     track.go(prepare, max(ready - hold, prepare + 0.15), (begin, wrists[0], shapes[0]))
     track.go(start, apex, (end, wrists[1], shapes[1]))
     back = (
-        _within(end - 0.2 * way),
+        within(end - 0.2 * way),
         wrists[1] + 0.2 * (wrists[0] - wrists[1]),
         0.7 * shapes[1] + 0.3 * shapes[0],
     )
-    track.go(apex + 0.03, apex + 0.03 + rng.uniform(0.3, 0.5), back)
+    track.go(apex + 0.01, apex + rng.uniform(0.32, 0.5), back)
     return start
 
 
-def _retract(
-    tracks: list[_Track], hands: tuple[int, ...], manner: _Manner, apex: float, ends: list[float], following: float,
-    rng: np.random.Generator,
-) -> None:  # fmt: skip
-    """Back to rest after a hold, about when the phrase ends if that is soon; not if the next unit is upon us."""
+def _relax(
+    tracks: list[_Track], hands: tuple[int, ...], start: float, manner: _Manner, rng: np.random.Generator
+) -> None:
+    """Hands that wait for their next stroke don't stay in the air: they sink part of the way to rest."""
+    part = rng.uniform(0.35, 0.75)
+    for hand in hands:
+        now, home = tracks[hand].last, manner.rest(True, rng)
+        late = 0.0 if hand == hands[0] else rng.uniform(0.0, 0.1)
+        key = (now[0] + part * (home[0] - now[0]), now[1] + part * (home[1] - now[1]), 0.4 * now[2] + 0.6 * home[2])
+        tracks[hand].go(start + late, start + late + rng.uniform(0.55, 0.95), key)
+
+
+def _leave(apex: float, ends: list[float], rng: np.random.Generator) -> float:
+    """When the hands retract: after a hold, about when the phrase ends if that is soon."""
     leave = apex + rng.uniform(0.35, 0.9)
     soon = [end for end in ends if apex + 0.3 < end < apex + 1.6]
     if soon:
         leave = soon[0] + rng.uniform(-0.1, 0.35)
-    leave = max(min(leave, following - 0.5), apex + 0.35)
-    front = rng.random() < manner.front
+    return float(max(leave, apex + 0.35))
+
+
+def _rest(
+    tracks: list[_Track], hands: tuple[int, ...], manner: _Manner, other: bool, leave: float, rng: np.random.Generator
+) -> bool:
+    """Hands go back to rest: both hanging or both in front, mostly. Tells whether it is in front."""
+    front = bool(rng.random() < manner.front)
+    if len(hands) == 1 and front != other:
+        if rng.random() < 0.6:
+            front = other
+        elif rng.random() < 0.8:
+            hands = (hands[0], 1 - hands[0])
     for hand in hands:
-        late = rng.uniform(0.0, 0.08)
+        late = 0.0 if hand == hands[0] else rng.uniform(0.0, 0.12)
         key = manner.rest(front, rng)
         far = float(np.linalg.norm(key[0] - tracks[hand].last[0]))
         tracks[hand].go(leave + late, leave + late + (0.55 + 0.38 * far) * rng.uniform(0.9, 1.3), key)
+    return front
 
 
-def _within(place: Floats) -> Floats:
-    """The nearest place inside the gesture space."""
-    place = np.clip(place, _LOWEST, _HIGHEST)
-    return place * min(1.0, _REACH / float(np.linalg.norm(place)))
+def _echo(speech: Speech, strokes: list[Stroke], manner: _Manner, style: Style, rng: np.random.Generator) -> Glides:
+    """Hands and voice are coupled at the scale of syllables (Pouw, Trujillo & Dixon 2020)."""
+    taken = np.array([s.accent for s in strokes])
+    rows: list[tuple[float, float, float, float]] = []
+    sizes: list[Floats] = []
+    for accent in speech.accents:
+        if np.any(np.abs(taken - accent.time) < 0.3) or rng.random() < 0.15:
+            continue
+        apex = accent.time - rng.uniform(0.02, 0.08)
+        size = (0.4 + 0.8 * accent.strength) * manner.size * min(style.gesture, 1.5) * rng.lognormal(0.0, 0.3)
+        rows.append((apex - rng.uniform(0.16, 0.24), apex, apex + 0.03, apex + rng.uniform(0.3, 0.45)))
+        sizes.append(size * np.array((*rng.normal((0.01, -0.06, 0.02), (0.02, 0.02, 0.015)), -rng.uniform(0.0, 0.15))))
+    return pulses(rows, sizes, 4)

@@ -42,7 +42,7 @@ class Head:
         """(T,) seconds -> the head's rotation in the room."""
         lively = self.active.at(times)
         slow = self.slow.at(times) * np.radians((1.1, 0.7, 0.7)) * (0.45 + 0.55 * lively)
-        quick = self.quick.at(times) * np.radians((0.35, 0.45, 0.25)) * lively
+        quick = self.quick.at(times) * np.radians((0.6, 0.75, 0.4)) * lively
         angles = self.amount * (self.posture.at(times) + slow + quick) + self.beats.at(times)
         look = self.gaze.head_share(times) * min(self.amount, 1.3)
         angles = angles + np.stack([look[:, 0], -look[:, 1], -0.15 * look[:, 0]], axis=1)
@@ -69,7 +69,7 @@ def _posture(speech: Speech, rng: np.random.Generator) -> Glides:
     places: list[Floats] = []
 
     def shift(time: float, calm: float) -> None:
-        yaw, pitch, roll = rng.normal(0.0, (4.2, 1.8, 2.0)) * calm
+        yaw, pitch, roll = rng.normal(0.0, (3.8, 1.8, 1.8)) * calm
         starts.append(time)
         places.append(liking + np.array((yaw, pitch, roll - 0.25 * yaw)))
 
@@ -111,7 +111,7 @@ def _beats(speech: Speech, amount: float, rng: np.random.Generator) -> Glides:
             main = np.array([1.0 * side, 0.35, -0.3 * side])
             side = -side
         else:  # tilt
-            main = np.array([0.2 * side, 0.3, 0.85 * side])
+            main = np.array([0.25 * side, 0.35, 0.6 * side])
             side = -side
         rise, fall = rng.uniform(0.16, 0.26), rng.uniform(0.28, 0.5)
         if rng.random() < 0.45:  # a small wind-up the other way

@@ -89,14 +89,15 @@ def plan_lids(speech: Speech, style: Style, rng: np.random.Generator, shifts: Fl
 def lid_weights(blink: Floats, eyes: Floats, relaxed: float) -> dict[str, Floats]:
     """ARKit's lid weights from blinks (T, 2) and the eyes' (yaw, pitch) in the head (T, 2).
 
-    The upper lid rides on the eyeball: it sinks when the eyes look down and lifts when they look up. `relaxed` is
+    The upper lid rides on the eyeball: it sinks when the eyes look down and lifts when they look up. ARKit's eyeLook
+    shapes carry most of that themselves; this is the rest, for rigs whose shapes move it too little. `relaxed` is
     how low it hangs otherwise, as a part of its way.
     """
     down = np.clip(-eyes[:, 1], 0.0, None)
     up = np.clip(eyes[:, 1], 0.0, None)
     weights: dict[str, Floats] = {}
     for side, name in enumerate(("Left", "Right")):
-        rest: Floats = np.clip(relaxed + 0.55 * down, 0.0, 0.4)
+        rest: Floats = np.clip(relaxed + 0.2 * down, 0.0, 0.3)
         weights["eyeBlink" + name] = rest + (1.0 - rest) * blink[:, side]
-        weights["eyeWide" + name] = np.clip(0.5 * up, 0.0, 0.25) * (1.0 - blink[:, side])
+        weights["eyeWide" + name] = np.clip(0.2 * up, 0.0, 0.1) * (1.0 - blink[:, side])
     return weights

@@ -16,12 +16,12 @@ Floats = NDArray[np.float64]
 
 _BLOCK = 64  # knots made together
 _CLIP = 2.0  # knots stay within this many standard deviations
-_SPLINE_GAIN = 1.0 / np.sqrt(151.0 / 315.0) / 0.8796  # makes the curve's standard deviation 1: spline, then clipping
+_SPLINE_GAIN = 1.0 / np.sqrt(151.0 / 315.0) / 0.9594  # makes the curve's standard deviation 1: spline, then clipping
 
 
 @dataclass(frozen=True)
 class Noise:
-    """`channels` independent curves of mean 0 and standard deviation 1, within +-3.3.
+    """`channels` independent curves of mean 0 and standard deviation 1, within +-3.1.
 
     `period` is the time between knots in seconds: the curves hold little above 0.5/period Hz.
     """
@@ -48,7 +48,8 @@ class Noise:
         curve = np.zeros((len(i), self.channels))
         for n, weight in enumerate(weights):
             curve += weight * knots[i + n]
-        return curve * _SPLINE_GAIN
+        curve *= _SPLINE_GAIN
+        return curve
 
     def _knots(self, start: int, stop: int) -> tuple[Floats, int]:
         blocks = range(start // _BLOCK, (stop - 1) // _BLOCK + 1)

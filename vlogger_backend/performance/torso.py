@@ -56,7 +56,7 @@ class Torso:
         sway = self.sway.at(times)
         breath = self.breathing.at(times)[:, 0]
         lively = 0.4 + 0.6 * self.active.at(times)
-        twist = self.twist.at(times) * np.radians((0.8, 0.35, 0.35)) * lively
+        twist = self.twist.at(times) * np.radians((1.3, 0.65, 0.45)) * lively
         beats = self.beats.at(times)
         pelvis = np.stack([weight[:, 2], np.radians(0.25) * sway[:, 2], weight[:, 3]], axis=1)
         # the trunk stays upright over a tilted pelvis
@@ -80,7 +80,7 @@ def plan_torso(speech: Speech, style: Style, rng: np.random.Generator) -> Torso:
         beats=_beats(speech, energy, rng),
         breathing=_breathing(speech, rng),
         sway=new_noise(rng, 1.9, 3),
-        twist=new_noise(rng, 1.4, 3),
+        twist=new_noise(rng, 1.0, 3),
         active=activity(speech),
         carriage=np.radians(rng.normal((0.0, 0.5, 0.0), (1.5, 0.8, 0.5))),
     )
@@ -136,7 +136,7 @@ def _beats(speech: Speech, energy: float, rng: np.random.Generator) -> Glides:
     rows: list[tuple[float, float, float, float]] = []
     sizes: list[Floats] = []
     for accent in speech.accents:
-        if rng.random() > 0.15 + 0.6 * accent.strength:
+        if rng.random() > 0.4 + 0.5 * accent.strength:
             continue
         peak = accent.time + rng.normal(0.0, 0.03)
         size = (0.4 + 1.1 * accent.strength) * energy * rng.lognormal(0.0, 0.3)
