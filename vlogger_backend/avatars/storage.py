@@ -20,8 +20,7 @@ def save_avatar(avatar: Avatar, path: Path) -> None:
     Raises InputError if the file can't be written.
     """
     materials = [
-        {key: value for key, value in vars(material).items() if key != "texture"}
-        for material in avatar.materials
+        {key: value for key, value in vars(material).items() if key != "texture"} for material in avatar.materials
     ]
     textures = {
         f"texture{i}": np.frombuffer(material.texture, np.uint8)

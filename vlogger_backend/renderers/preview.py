@@ -25,7 +25,7 @@ Picture = NDArray[np.uint8]
 
 _SHADERS = Path(__file__).parent / "shaders"
 _FIELD_OF_VIEW = np.radians(18)  # a portrait lens
-_SUBSURFACE = {"skin": (0.42, 0.16, 0.11)}  # how far light wraps round (see shaders/mesh.frag)
+_SUBSURFACE = dict.fromkeys(("skin", "face"), (0.24, 0.09, 0.06))  # how far light wraps round (see shaders/mesh.frag)
 _BACKDROP = ((196, 200, 206), (118, 124, 134))  # sRGB, centre and corners
 
 
@@ -119,9 +119,7 @@ class _RenderMesh:
             keys = np.column_stack([corners, np.rint(uvs * 65535).astype(np.int64)])
             _, first, numbered = np.unique(keys, axis=0, return_index=True, return_inverse=True)
             faces = numbered.reshape(-1, 3).astype(np.int32)
-            self.surfaces.append(
-                (avatar.materials[index], corners[first], uvs[first].astype(np.float32), faces)
-            )
+            self.surfaces.append((avatar.materials[index], corners[first], uvs[first].astype(np.float32), faces))
         count = len(self.faces)
         self.corner_sum = sparse.csr_matrix(
             (np.ones(count * 3, np.float32), (self.faces.ravel(), np.repeat(np.arange(count), 3))),
@@ -164,9 +162,7 @@ def _open(size: tuple[int, int]) -> Any:
             width, height = self._main_fb_dims
             GL.glBindFramebuffer(GL.GL_READ_FRAMEBUFFER, self._main_fb_ms)
             GL.glBindFramebuffer(GL.GL_DRAW_FRAMEBUFFER, self._main_fb)
-            GL.glBlitFramebuffer(
-                0, 0, width, height, 0, 0, width, height, GL.GL_COLOR_BUFFER_BIT, GL.GL_LINEAR
-            )
+            GL.glBlitFramebuffer(0, 0, width, height, 0, 0, width, height, GL.GL_COLOR_BUFFER_BIT, GL.GL_LINEAR)
             GL.glBindFramebuffer(GL.GL_READ_FRAMEBUFFER, self._main_fb)
             GL.glPixelStorei(GL.GL_PACK_ALIGNMENT, 1)
             data = GL.glReadPixels(0, 0, width, height, GL.GL_RGB, GL.GL_UNSIGNED_BYTE)
@@ -184,10 +180,8 @@ def _material(material: Material) -> Any:
 
     texture = None
     if material.texture is not None:
-        image = Image.open(io.BytesIO(material.texture)).convert(
-            "RGBA" if material.alpha != "opaque" else "RGB"
-        )
-        texture = np.asarray(image.transpose(Image.Transpose.FLIP_TOP_BOTTOM))
+        image = Image.open(io.BytesIO(material.texture)).convert("RGBA" if material.alpha != "opaque" else "RGB")
+        texture = np.asarray(image)
     return pyrender.MetallicRoughnessMaterial(
         baseColorFactor=material.color,
         baseColorTexture=None if texture is None else _texture(texture),
@@ -230,7 +224,7 @@ def _backdrop(pose: NDArray[np.float64], far: float, size: tuple[int, int]) -> A
     x, y = half * size[0] / size[1], half
     corners = np.array([[-x, -y, -far], [x, -y, -far], [x, y, -far], [-x, y, -far]]) + pose[:3, 3]
     u, v = np.meshgrid(np.linspace(-1, 1, 128), np.linspace(-1, 1, 128))
-    mix = np.clip(np.hypot(u, v - 0.15) / 1.35, 0, 1)[..., None] ** 1.6
+    mix = np.clip(np.hypot(u, v + 0.15) / 1.35, 0, 1)[..., None] ** 1.6
     noise = np.random.default_rng(0).uniform(-0.5, 0.5, mix.shape)  # keeps the gradient from banding
     glow = np.rint((1 - mix) * _BACKDROP[0] + mix * _BACKDROP[1] + noise).astype(np.uint8)
     material = pyrender.MetallicRoughnessMaterial(emissiveTexture=_texture(glow), doubleSided=True)

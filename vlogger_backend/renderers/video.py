@@ -75,9 +75,7 @@ class _Sound:
             self.source = av.open(str(path))
             self.packets = self.source.decode(audio=0)
         except (OSError, av.FFmpegError, IndexError) as error:
-            raise InputError(
-                f"The sound of {path} can't be read: {error}. Give another file, or none."
-            ) from error
+            raise InputError(f"The sound of {path} can't be read: {error}. Give another file, or none.") from error
         self.stream = out.add_stream("aac", rate=_SOUND_RATE, layout="stereo")
         self.resampler = av.AudioResampler("fltp", "stereo", _SOUND_RATE)
         self.skip = round(offset * _SOUND_RATE)

@@ -64,7 +64,7 @@ void main()
             float nh = max(dot(n, h), 0.0);
             float d = nh * nh * (a2 - 1.0) + 1.0;
             float vh = max(dot(v, h), 0.05);
-            vec3 f = f0 + (1.0 - f0) * pow(1.0 - vh, 5.0);
+            vec3 f = f0 + (1.0 - f0) * pow(1.0 - vh, 5.0) * (1.0 - material.roughness_factor);
             color += nl * COLORS[i] * f * a2 / (PI * d * d * 4.0 * vh * vh * (material.roughness_factor + 0.5));
         }
     }
