@@ -60,7 +60,7 @@ def _sample(hand: Hand, stir: Noise, play: Noise, times: Floats, shrug: Floats) 
     place = hand.place.at(times)
     raised = minimum_jerk((place[:, 1:2] + 0.85) / 0.25)  # hanging hands are the stillest
     echo = hand.echo.at(times) * raised
-    place = _outside_torso(_ARM.length * (place + echo[:, :3] + (0.01 + 0.008 * raised) * idle[:, :3]))
+    place = _outside_torso(_ARM.length * (place + echo[:, :3] + (0.01 + 0.01 * raised) * idle[:, :3]))
     supination, extension, swing = (hand.wrist.at(times) + np.radians((2.5, 2.5, 1.5)) * idle[:, 3:]).T
     extension = extension + echo[:, 3]
     collar = _collar(place, shrug)

@@ -14,7 +14,7 @@ from ..motion.speech import Speech
 from ..request import Style
 from .easing import Glides, pulses
 from .noise import Noise, new_noise
-from .phrases import phrases
+from .phrases import phrases, rises
 
 Floats = NDArray[np.float64]
 
@@ -78,6 +78,8 @@ def plan_brows(speech: Speech, style: Style, rng: np.random.Generator) -> Brows:
         last = peak + hold
     for phrase in phrases(speech):
         length = phrase.end - phrase.start
+        if rises(speech, phrase):
+            add(phrase.end - 0.45, phrase.end - 0.1, phrase.end + 0.35, phrase.end + 0.9, 0, rng.uniform(0.25, 0.5))
         if length > 1.0 and rng.random() < 0.3:  # a lasting set of the brows over part of a phrase
             start = phrase.start - 0.15
             kind = int(rng.choice([0, 3, 4, 5], p=[0.45, 0.12, 0.2, 0.23]))

@@ -96,6 +96,7 @@ def plan_gestures(speech: Speech, style: Style, rng: np.random.Generator) -> Ges
     ends = [p.end for p in phrases(speech)]
     for i, unit in enumerate(units):
         hands = manner.hands(rng)
+        used = hands
         kind = manner.kind(len(hands), rng)
         home = rng.normal(0.0, (0.06, 0.07, 0.04))
         before = -1.0
@@ -104,24 +105,32 @@ def plan_gestures(speech: Speech, style: Style, rng: np.random.Generator) -> Ges
             repeat = before > 0 and apex - before < 1.1 and rng.random() < 0.55
             if not repeat and before > 0:
                 home = 0.5 * home + rng.normal(0.0, (0.07, 0.06, 0.04))
-                if rng.random() < 0.5:
-                    kind = manner.kind(len(hands), rng)
+                if rng.random() < 0.55:
+                    kind = manner.kind(len(hands), rng, kind)
+                if rng.random() < 0.3 and apex - before > 0.9:  # the other hand joins in, or leaves it to one
+                    if len(hands) == 2:
+                        _relax(tracks, hands[1:], before + rng.uniform(0.2, 0.4), manner, rng)
+                    hands = (hands[0], 1 - hands[0]) if len(hands) == 1 else hands[:1]
+                    used = tuple(dict.fromkeys((*used, *hands)))
             size = manner.size * (0.5 + 0.8 * accent.strength) * float(rng.lognormal(0.0, 0.2))
             size = float(np.clip(size * (0.65 if repeat else 1.0), 0.3, 1.7))
             hold = rng.uniform(0.1, 0.3) if before < 0 and rng.random() < 0.25 else 0.0
-            if before > 0 and apex - before > 1.5:
-                _relax(tracks, hands, before + rng.uniform(0.35, 0.7), manner, rng)
+            if before > 0 and apex - before > 1.2:
+                _relax(tracks, hands, before + rng.uniform(0.28, 0.5), manner, rng)
+            lesser = rng.uniform(0.5, 0.8) if rng.random() < 0.35 else 1.0
             for hand in hands:
-                late = rng.uniform(-0.02, 0.03) if hand != hands[0] else 0.0
-                uneven = rng.normal(0.0, 0.025, 3)
-                start = _beat(tracks[hand], kind, apex + late, max(before + late, 0.0), home + uneven, size, hold, rng)
+                first = hand == hands[0]
+                late = 0.0 if first else rng.uniform(-0.02, 0.03)
+                uneven = home + rng.normal(0.0, 0.025, 3)
+                much = size if first else lesser * size
+                start = _beat(tracks[hand], kind, apex + late, max(before + late, 0.0), uneven, much, hold, rng)
             strokes.append(Stroke(hands, start, apex, accent.time, kind.name))
             before = apex
         upcoming = units[i + 1][0].time - 1.2 if i + 1 < len(units) else speech.duration
         leave = _leave(before, ends, rng)
         if leave > upcoming:
             continue  # the next unit starts from where this one ended
-        front = _rest(tracks, hands, manner, front, leave, rng)
+        front = _rest(tracks, used, manner, front, leave, rng)
         # hands that wait for long change their place now and then
         while (leave := leave + rng.uniform(4.0, 9.0)) < upcoming - 2.0:
             front = _rest(tracks, (0, 1), manner, bool(rng.random() < 0.6 * manner.front), leave, rng)
@@ -155,8 +164,9 @@ class _Manner:
             return (self.dominant, 1 - self.dominant)
         return (self.dominant,) if rng.random() < 0.75 else (1 - self.dominant,)
 
-    def kind(self, hands: int, rng: np.random.Generator) -> Form:
-        weights = self.weights * [k.both if hands == 2 else 1.0 for k in FORMS]
+    def kind(self, hands: int, rng: np.random.Generator, other_than: Form | None = None) -> Form:
+        fit = [0.0 if k is other_than else k.both if hands == 2 else 1.0 for k in FORMS]
+        weights = self.weights * fit
         return FORMS[int(rng.choice(len(FORMS), p=weights / weights.sum()))]
 
     def rest(self, front: bool, rng: np.random.Generator) -> tuple[Floats, Floats, Floats]:
@@ -216,7 +226,7 @@ def _beat(
     shapes = [np.array(SHAPES[s]) * rng.uniform(0.85, 1.15) + rng.normal(0.0, 0.02, 7) for s in kind.shapes]
     length = float(np.clip(0.15 + 0.43 * np.linalg.norm(way), 0.18, 0.32))
     far = float(np.linalg.norm(begin - track.last[0]))
-    lift = float(np.clip((0.3 + 0.38 * far) * rng.uniform(0.9, 1.25), 0.32, 0.9))
+    lift = float(np.clip((0.3 + 0.38 * far) * rng.uniform(0.9, 1.45), 0.32, 0.95))
     start = apex - length
     ready = start + 0.3 * length  # preparation flows into the stroke
     prepare = max(ready - lift - hold, free + 0.03)

@@ -19,7 +19,7 @@ from ..request import Style
 from .easing import Glides, moves, pulses
 from .gaze import Gaze
 from .noise import Noise, new_noise
-from .phrases import activity, phrases
+from .phrases import activity, phrases, rises
 
 Floats = NDArray[np.float64]
 
@@ -82,6 +82,9 @@ def _posture(speech: Speech, rng: np.random.Generator) -> Glides:
         while time < phrase.end - 0.6:
             shift(time, 0.8)
             time += rng.uniform(1.2, 3.0)
+        if rises(speech, phrase):  # a question looks up and aside
+            starts.append(phrase.end - 0.4)
+            places.append(liking + np.array((rng.normal(0.0, 2.0), rng.uniform(-4.0, -1.0), rng.normal(0.0, 3.0))))
         quiet = phrase.end
     for time in np.arange(quiet + rng.uniform(0.5, 2.0), speech.duration - 0.5, 4.1):
         shift(float(time + rng.uniform(0.0, 1.8)), 0.6)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..motion.speech import SILENCE, Speech
+import numpy as np
+
+from ..motion.speech import SILENCE, TRACK_RATE, Speech
 from .easing import Glides, moves
 
 PAUSE = 0.2
@@ -32,6 +34,16 @@ def phrases(speech: Speech) -> tuple[Phrase, ...]:
             spans.append([phone.start, phone.end])
     ends = [0.0, *(end for _, end in spans)]
     return tuple(Phrase(start, end, start - before) for (start, end), before in zip(spans, ends, strict=False))
+
+
+def rises(speech: Speech, phrase: Phrase) -> bool:
+    """Whether the pitch goes up at the end of a phrase, as in questions and lists, by more than three semitones."""
+    start, end = round(phrase.start * TRACK_RATE), round(phrase.end * TRACK_RATE)
+    pitch = speech.pitch[start:end]
+    voiced = pitch[pitch > 0]
+    if len(voiced) < 50:
+        return False
+    return bool(np.median(voiced[-12:]) > 2 ** (3 / 12) * np.median(voiced[:-12]))
 
 
 def activity(speech: Speech) -> Glides:

@@ -55,15 +55,15 @@ class Torso:
         weight = self.weight.at(times)
         sway = self.sway.at(times)
         breath = self.breathing.at(times)[:, 0]
-        lively = 0.4 + 0.6 * self.active.at(times)
+        lively = 0.5 + 0.5 * self.active.at(times)
         twist = self.twist.at(times) * np.radians((1.3, 0.65, 0.45)) * lively
         beats = self.beats.at(times)
-        pelvis = np.stack([weight[:, 2], np.radians(0.25) * sway[:, 2], weight[:, 3]], axis=1)
+        pelvis = np.stack([weight[:, 2], np.radians(0.5) * lively[:, 0] * sway[:, 2], weight[:, 3]], axis=1)
         # the trunk stays upright over a tilted pelvis
         lean = self.carriage + self.lean.at(times) + twist + beats[:, :3]
         lean = lean + np.stack([0.35 * weight[:, 2], -np.radians(1.1) * breath, -0.15 * weight[:, 3]], axis=1)
         return TorsoPose(
-            shift=weight[:, :2] + 0.0022 * sway[:, :2],
+            shift=weight[:, :2] + 0.0042 * lively * sway[:, :2],
             pelvis=turned(pelvis),
             chest=turned(lean),
             breath=breath,
@@ -79,7 +79,7 @@ def plan_torso(speech: Speech, style: Style, rng: np.random.Generator) -> Torso:
         lean=_lean(speech, energy, rng),
         beats=_beats(speech, energy, rng),
         breathing=_breathing(speech, rng),
-        sway=new_noise(rng, 1.9, 3),
+        sway=new_noise(rng, 1.5, 3),
         twist=new_noise(rng, 1.0, 3),
         active=activity(speech),
         carriage=np.radians(rng.normal((0.0, 0.5, 0.0), (1.5, 0.8, 0.5))),
@@ -107,7 +107,7 @@ def _weight(speech: Speech, amount: float, rng: np.random.Generator) -> Glides:
         starts.append(time)
         places.append(stance())
         time += rng.uniform(5.0, 12.0)
-    return moves(starts, rng.uniform(0.9, 1.6, len(starts)), np.asarray(places).reshape(-1, 4), first)
+    return moves(starts, rng.uniform(1.1, 2.0, len(starts)), np.asarray(places).reshape(-1, 4), first)
 
 
 def _lean(speech: Speech, energy: float, rng: np.random.Generator) -> Glides:
