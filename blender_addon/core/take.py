@@ -1,0 +1,69 @@
+"""Reading a take: the curves of one performance."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .arrays import read_arrays
+from .errors import AddonError
+from .names import JOINT_NAMES
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Take:
+    """Curves sampled at `fps`, in SMPL-X's coordinates (metres, Y up, facing +Z).
+
+    poses : (T, 55, 3) axis-angle rotations of the joints in `JOINT_NAMES`, each in its parent's frame, radians
+    trans : (T, 3) translation of the pelvis from its rest place, metres
+    face  : (T, K) blend-shape weights, named by `face_names`
+    """
+
+    fps: float
+    poses: Floats
+    trans: Floats
+    face: Floats
+    face_names: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.poses)
+
+
+def read_take(path: Path) -> Take:
+    """Read a take's `.npz`.
+
+    Raises AddonError if there is no such file, or if it is not a take, with the reason.
+    """
+    arrays = read_arrays(path, ("fps", "poses", "trans", "arkit", "arkit_names"), "take")
+    try:
+        names = tuple(str(name) for name in arrays["arkit_names"])
+        frames = len(arrays["poses"])
+        fps = float(arrays["fps"])
+        if not (np.isfinite(fps) and fps > 0):
+            raise ValueError(f"its frame rate is {fps}")
+        if not frames:
+            raise ValueError("it has no frames")
+        return Take(
+            fps=fps,
+            poses=_floats(arrays["poses"], (frames, len(JOINT_NAMES) * 3)).reshape(frames, -1, 3),
+            trans=_floats(arrays["trans"], (frames, 3)),
+            face=_floats(arrays["arkit"], (frames, len(names))),
+            face_names=names,
+        )
+    except (TypeError, ValueError) as error:
+        raise AddonError(f"{path} is not a take ({error}). Choose an .npz file that vlogger wrote.") from error
+
+
+def _floats(array: NDArray[Any], shape: tuple[int, ...]) -> Floats:
+    values = np.asarray(array, np.float32)
+    if values.shape != shape:
+        raise ValueError(f"an array of it has shape {values.shape}, expected {shape}")
+    if not np.isfinite(values).all():
+        raise ValueError("it holds numbers that are not finite")
+    return values

@@ -1,0 +1,34 @@
+"""Every difference between Blender versions, so that nothing else asks for the version.
+
+4.2 keeps F-curves in the Action, which animates one kind of data-block. 4.4 and later keep them in the Action's
+slots, one for each data-block, so that body and face share an Action; 5.0 removed the old way.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import bpy
+
+SLOTS = "slots" in bpy.types.Action.bl_rna.properties
+
+
+def animate(name: str, id_blocks: list[Any]) -> None:
+    """Give all of `id_blocks` a new Action called `name`: one for all where that is possible, else one for each."""
+    shared = bpy.data.actions.new(name) if SLOTS else None
+    for id_block in id_blocks:
+        animation = id_block.animation_data_create()
+        animation.action = shared or bpy.data.actions.new(name)
+        if shared:
+            animation.action_slot = shared.slots.new(id_block.id_type, id_block.name)
+
+
+def curves_of(id_block: Any) -> tuple[Any, Any]:
+    """The F-curves, and the groups of F-curves, by which its Action animates `id_block`. Both can be added to."""
+    action = id_block.animation_data.action
+    if not SLOTS:
+        return action.fcurves, action.groups
+    layer = action.layers[0] if action.layers else action.layers.new("Layer")
+    strip = layer.strips[0] if layer.strips else layer.strips.new(type="KEYFRAME")
+    bag = strip.channelbag(id_block.animation_data.action_slot, ensure=True)
+    return bag.fcurves, bag.groups

@@ -1,0 +1,87 @@
+"""Export without a window: `python -m blender_addon.scene.headless FOLDER`, where Blender is the `bpy` module.
+
+The folder holds `character.npz` and `take.npz`; `take.fbx` is written beside them. Lines `progress 0.25` on stdout tell
+how far it is. The exit code is 2 if the user can mend what is wrong; the last line on stderr says what that is.
+"""
+
+from __future__ import annotations
+
+import datetime
+import functools
+import importlib
+import os
+import sys
+import traceback
+from pathlib import Path
+from typing import Any
+
+import bpy
+
+from ..core.character import read_character
+from ..core.errors import AddonError
+from ..core.take import read_take
+from .actions import apply_take, set_frame_rate
+from .character import build_character
+from .fbx import export_fbx
+
+CENTIMETRE = 0.01
+
+
+def write_fbx(folder: Path, name: str) -> None:
+    """Export the folder's take on the folder's character.
+
+    The scene is in centimetres, FBX's own unit, so that no node of the file needs a scale of 100.
+    """
+    take = read_take(folder / "take.npz")
+    data = read_character(folder / "character.npz")
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    context = bpy.context
+    scene = context.scene
+    scene.unit_settings.scale_length = CENTIMETRE
+    set_frame_rate(scene, take.fps)
+    character = build_character(context, data)
+    apply_take(scene, character, take, name)
+    _report_progress(len(take))
+    _make_repeatable()
+    export_fbx(context, folder / "take.fbx", character, name, 0, len(take) - 1)
+
+
+def _report_progress(frames: int) -> None:
+    """The exporter steps through the frames, which takes nearly all of its time."""
+    step = max(frames // 100, 1)
+    reached = 0
+
+    def report(scene: Any, *_: Any) -> None:
+        nonlocal reached
+        if scene.frame_current >= reached + step:
+            reached = scene.frame_current
+            print(f"progress {reached / frames:.3f}", flush=True)
+
+    bpy.app.handlers.frame_change_post.append(report)
+
+
+def _make_repeatable() -> None:
+    """Keep the time of day and this machine's folders out of the file: the same take is the same bytes."""
+    exporter: Any = importlib.import_module("io_scene_fbx.export_fbx_bin")
+    exporter.fbx_header_elements = functools.partial(exporter.fbx_header_elements, time=datetime.datetime(2000, 1, 1))
+    exporter._gen_vid_path = lambda image, _: (Path(image.filepath).name,) * 2
+
+
+def main() -> None:
+    code = 0
+    try:
+        write_fbx(Path(sys.argv[1]), sys.argv[2])
+    except AddonError as error:
+        print(error, file=sys.stderr)
+        code = 2
+    except Exception:
+        traceback.print_exc()
+        code = 1
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # Not sys.exit: once an image was loaded, bpy 4.5 can wait for one of its own threads for ever when it is torn down.
+    os._exit(code)
+
+
+if __name__ == "__main__":
+    main()

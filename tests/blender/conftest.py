@@ -1,0 +1,54 @@
+"""Blender is never imported into the tests themselves: the scripts in `inside/` run in a Blender's Python.
+
+By default that is the Python that runs the tests, if it has the `bpy` module. To test other versions, make an
+environment for each and name their Pythons, separated as in PATH:
+
+    python3.11 -m venv b42 && b42/bin/pip install "bpy==4.2.*" numpy
+    python3.11 -m venv b50 && b50/bin/pip install "bpy==5.0.*" numpy
+    python3.13 -m venv b52 && b52/bin/pip install "bpy==5.2.*" numpy
+    VLOGGER_BLENDERS=b42/bin/python:b50/bin/python:b52/bin/python pytest tests/blender
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+HERE = Path(__file__).parent
+Blender = Callable[..., dict[str, np.ndarray]]
+
+
+def _pythons() -> list[str]:
+    if named := os.environ.get("VLOGGER_BLENDERS"):
+        return named.split(os.pathsep)
+    return [sys.executable] if importlib.util.find_spec("bpy") else []
+
+
+@pytest.fixture(scope="session", params=_pythons() or [pytest.param("", marks=pytest.mark.skip("no bpy module"))])
+def blender(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Blender:
+    """`blender(script, *arguments)` runs `inside/script`, whose first argument is an .npz to write; returns that."""
+
+    def run(script: str, *arguments: object) -> dict[str, np.ndarray]:
+        out = tmp_path_factory.mktemp("blender") / "out.npz"
+        command = [request.param, str(HERE / "inside" / script), str(out), *map(str, arguments)]
+        path = os.pathsep.join([str(HERE.parents[1]), str(HERE)])
+        done = subprocess.run(
+            command,
+            env={**os.environ, "PYTHONPATH": path},
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+        assert out.exists(), done.stderr[-3000:]
+        with np.load(out, allow_pickle=False) as file:
+            return {name: file[name] for name in file.files}
+
+    return run

@@ -1,0 +1,1 @@
+"""Exports: a Motion on an Avatar as a file for other programs."""

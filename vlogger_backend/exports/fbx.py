@@ -1,0 +1,136 @@
+"""FBX, written by Blender itself: the add-on's own code in the `bpy` module, in a process of its own.
+
+Of its own, because bpy writes to stdout, keeps a global scene, and takes the whole process with it when it crashes.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from blender_addon.core.character import CharacterData, MaterialData, MorphData, save_character
+
+from ..avatars.avatar import Avatar
+from ..errors import InputError
+from ..files import writing
+from ..motion.motion import Motion
+from ..motion.names import ARKIT_NAMES, JOINT_NAMES, JOINT_PARENTS
+from ..progress import Progress, no_progress
+
+_STAGE = "Writing FBX"
+_INSTALL = 'install it with: pip install "bpy==4.5.*"'
+
+
+def write_fbx(path: Path, avatar: Avatar, motion: Motion, name: str, progress: Progress = no_progress) -> None:
+    """Write `motion` on `avatar` as an FBX file with one take called `name`.
+
+    Centimetres, Y up, facing +Z. Bones are named as in SMPL-X below a bone `root`, and point along the limb; the face
+    is 52 blend shapes with ARKit's names. Every frame has a key, at the motion's frame rate. Textures are inside.
+
+    Raises InputError if there is no frame, if `bpy` is not installed, or if the file can't be written.
+    """
+    if not len(motion):
+        raise InputError(f"{path} was not written: the take has no frames. Make it from a longer sound.")
+    if importlib.util.find_spec("bpy") is None:
+        raise InputError('FBX is written by Blender\'s Python module: install it with: pip install "bpy==4.5.*"')
+    with tempfile.TemporaryDirectory(prefix="vlogger-") as folder, writing(path) as temporary:
+        save_character(Path(folder) / "character.npz", _character(avatar))
+        _save_curves(Path(folder) / "take.npz", motion)
+        _run_blender(Path(folder), name, progress)
+        shutil.copyfile(Path(folder) / "take.fbx", temporary)
+
+
+def blender_version() -> str:
+    """The version of Blender that writes the FBX files; it is started to find out.
+
+    Raises InputError if `bpy` is not installed or does not start.
+    """
+    _need_blender()
+    # Without bpy's teardown, in which it can hang
+    code = "import bpy, os; print(bpy.app.version_string, flush=True); os._exit(0)"
+    done = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, check=False)
+    if done.returncode:
+        said = done.stderr.strip().splitlines() or ["it said nothing"]
+        raise InputError(f"Blender's Python module does not start ({said[-1]}); {_INSTALL}")
+    return done.stdout.strip().splitlines()[-1]
+
+
+def _need_blender() -> None:
+    if importlib.util.find_spec("bpy") is None:
+        raise InputError(f"FBX is written by Blender's Python module, which is not here; {_INSTALL}")
+
+
+def _run_blender(folder: Path, name: str, progress: Progress) -> None:
+    """Run the add-on's exporter on a folder; whatever happens here, Ctrl-C included, it does not outlive us."""
+    errors = folder / "errors.txt"
+    command = [sys.executable, "-P", "-m", "blender_addon.scene.headless", str(folder), name]
+    progress(_STAGE, 0.0)
+    with (
+        open(errors, "wb") as stderr,
+        subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=stderr, text=True,
+            encoding="utf-8", errors="replace", env=_environment(),
+        ) as process,
+    ):  # fmt: skip
+        assert process.stdout is not None
+        try:
+            for line in process.stdout:
+                if line.startswith("progress "):
+                    progress(_STAGE, float(line.split()[1]))
+        except BaseException:
+            process.kill()
+            raise
+    if process.returncode or not (folder / "take.fbx").exists():
+        said = errors.read_text("utf-8", "replace").strip().splitlines() or ["it said nothing"]
+        if process.returncode == 2:
+            raise InputError(said[-1])
+        raise RuntimeError(f"Blender stopped with exit code {process.returncode}: {said[-1]}")
+    progress(_STAGE, 1.0)
+
+
+def _environment() -> dict[str, str]:
+    """The child's environment: it finds the add-on where we did, and the exporter's ids are the same every time."""
+    spec = importlib.util.find_spec("blender_addon")
+    assert spec is not None
+    assert spec.origin is not None
+    parent = str(Path(spec.origin).parent.parent)
+    return {**os.environ, "PYTHONPATH": parent, "PYTHONHASHSEED": "0", "PYTHONIOENCODING": "utf-8"}
+
+
+def _character(avatar: Avatar) -> CharacterData:
+    return CharacterData(
+        name=avatar.name,
+        vertices=avatar.vertices,
+        faces=avatar.faces,
+        uvs=avatar.uvs,
+        face_material=avatar.face_material,
+        materials=tuple(MaterialData(**vars(material)) for material in avatar.materials),
+        joint_names=JOINT_NAMES,
+        joint_parents=np.array(JOINT_PARENTS, np.int16),
+        joints=avatar.joints,
+        joint_indices=avatar.joint_indices,
+        joint_weights=avatar.joint_weights,
+        morphs=tuple(
+            MorphData(name, morph.vertices, morph.offsets)
+            for name, morph in zip(ARKIT_NAMES, avatar.morphs, strict=True)
+        ),
+    )
+
+
+def _save_curves(path: Path, motion: Motion) -> None:
+    """The part of a take that the add-on reads."""
+    np.savez(
+        path,
+        fps=np.asarray(motion.fps),
+        poses=motion.poses.reshape(len(motion), -1),
+        trans=motion.trans,
+        arkit=motion.arkit,
+        arkit_names=np.asarray(ARKIT_NAMES),
+    )
