@@ -92,13 +92,14 @@ def test_hands_pass_through_neither_body_nor_each_other(seed, amount):
 def test_strokes_arrive_just_before_their_accents(seed):
     speech = made_up_speech(60.0, seed)
     performance, _, places = sampled(speech, seed, fps=120.0)
-    strokes = performance.arms.gestures.strokes
-    leads = []
-    for stroke in strokes:
-        assert 0.0 <= stroke.accent - stroke.apex <= 0.1 + 1e-9
-        side = SIDES[stroke.hands[0]][0]
+    speeds = []
+    for side, _ in SIDES:
         wrist = places[:, JOINT_INDEX[f"{side}_wrist"]] - places[:, JOINT_INDEX[f"{side}_shoulder"]]
-        speed = np.linalg.norm(np.gradient(wrist, 1 / 120.0, axis=0), axis=1)
+        speeds.append(np.linalg.norm(np.gradient(wrist, 1 / 120.0, axis=0), axis=1))
+    leads = []
+    for stroke in performance.arms.gestures.strokes:
+        assert 0.0 <= stroke.accent - stroke.apex <= 0.1 + 1e-9
+        speed = speeds[stroke.hands[0]]
         start, end = round(stroke.start * 120), round((stroke.apex + 0.1) * 120)
         fastest = start + int(np.argmax(speed[start : round(stroke.apex * 120)]))
         slowest = fastest + int(np.argmin(speed[fastest:end]))
