@@ -5,7 +5,8 @@ from __future__ import annotations
 import io
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -29,6 +30,15 @@ _SUBSURFACE = dict.fromkeys(("skin", "face"), (0.24, 0.09, 0.06))  # how far lig
 _BACKDROP = ((196, 200, 206), (118, 124, 134))  # sRGB, centre and corners
 
 
+@dataclass(frozen=True)
+class View:
+    """A camera on the avatar: `shot` "body" shows head, torso and gesturing hands, "face" the head alone."""
+
+    shot: Shot
+    size: tuple[int, int]
+    """Width and height in pixels."""
+
+
 def render_frames(
     avatar: Avatar,
     motion: Motion,
@@ -36,40 +46,50 @@ def render_frames(
     shot: Shot = "body",
     progress: Progress = no_progress,
 ) -> Iterator[Picture]:
-    """Yield the pictures (height, width, 3) of every frame of `motion`, one at a time.
+    """Yield the pictures (height, width, 3) of every frame of `motion` in one view, as `render_views` does."""
+    for pictures in render_views(avatar, motion, [View(shot, size)], progress):
+        yield pictures[0]
 
-    `size` is width, height in pixels. `shot` "body" shows head, torso and gesturing hands, "face" the head alone.
-    The OpenGL context lives as long as the generator.
+
+def render_views(
+    avatar: Avatar, motion: Motion, views: Sequence[View], progress: Progress = no_progress
+) -> Generator[list[Picture], None, None]:
+    """Yield, frame by frame, a picture (height, width, 3) of each view. One OpenGL context serves them all.
+
+    The context lives as long as the generator.
 
     Raises InputError if no OpenGL can be opened.
     """
-    with_stage = _Stage(avatar, size, shot)
+    stage = _Stage(avatar, views)
     try:
         for frame in range(len(motion)):
             posed = posed_vertices(avatar, motion.poses[frame], motion.trans[frame], motion.arkit[frame])
-            yield with_stage.picture(posed)
+            yield stage.pictures(posed)
             progress("Drawing the preview", (frame + 1) / len(motion))
     finally:
-        with_stage.close()
+        stage.close()
 
 
 class _Stage:
-    """An OpenGL context with the avatar's mesh, a backdrop and a camera; positions are replaced every frame."""
+    """An OpenGL context with the avatar's mesh, and a camera and a backdrop for each view.
 
-    def __init__(self, avatar: Avatar, size: tuple[int, int], shot: Shot) -> None:
+    The mesh's positions are replaced every frame.
+    """
+
+    def __init__(self, avatar: Avatar, views: Sequence[View]) -> None:
         self.mesh = _RenderMesh(avatar)
-        self.offscreen = _open(size)
+        self.views = views
+        self.offscreen = _open(views[0].size)
         try:
-            self._fill(avatar, size, shot)
+            self._fill(avatar)
         except BaseException:
             self.close()
             raise
 
-    def _fill(self, avatar: Avatar, size: tuple[int, int], shot: Shot) -> None:
+    def _fill(self, avatar: Avatar) -> None:
         import pyrender
 
         normals = self.mesh.normals(avatar.vertices)
-        pose, far = _camera(avatar, size, shot)
         self.primitives = [
             pyrender.Primitive(
                 positions=avatar.vertices[vertices],
@@ -81,12 +101,17 @@ class _Stage:
             for material, vertices, uvs, faces in self.mesh.surfaces
         ]
         self.scene = pyrender.Scene()
-        self.scene.add(pyrender.Mesh(primitives=[_backdrop(pose, far, size), *self.primitives]))
-        camera = pyrender.PerspectiveCamera(yfov=_FIELD_OF_VIEW, znear=0.05, zfar=far * 2)
-        self.scene.add(camera, pose=pose)
+        self.cameras, self.backdrops = [], []
+        for view in self.views:
+            pose, far = _camera(avatar, view)
+            camera = pyrender.PerspectiveCamera(yfov=_FIELD_OF_VIEW, znear=0.05, zfar=far * 2)
+            self.backdrops.append(pyrender.Mesh(primitives=[_backdrop(pose, far, view.size)]))
+            self.scene.add(self.backdrops[-1])
+            self.cameras.append(self.scene.add(camera, pose=pose))
+        self.scene.add(pyrender.Mesh(primitives=self.primitives))
         self._draw()  # puts the buffers in the context, to be overwritten from now on
 
-    def picture(self, vertices: Floats) -> Picture:
+    def pictures(self, vertices: Floats) -> list[Picture]:
         from OpenGL import GL
 
         normals = self.mesh.normals(vertices)
@@ -97,9 +122,15 @@ class _Stage:
             GL.glBufferSubData(GL.GL_ARRAY_BUFFER, 0, data.nbytes, data)
         return self._draw()
 
-    def _draw(self) -> Picture:
-        color: Picture = self.offscreen.render(self.scene)
-        return np.ascontiguousarray(color)
+    def _draw(self) -> list[Picture]:
+        pictures = []
+        for view, camera, backdrop in zip(self.views, self.cameras, self.backdrops, strict=True):
+            self.scene.main_camera_node = camera
+            for other in self.backdrops:
+                other.is_visible = other is backdrop
+            self.offscreen.viewport_width, self.offscreen.viewport_height = view.size
+            pictures.append(np.ascontiguousarray(self.offscreen.render(self.scene)))
+        return pictures
 
     def close(self) -> None:
         self.offscreen.delete()
@@ -199,20 +230,19 @@ def _texture(pixels: NDArray[np.uint8]) -> Any:
     return pyrender.Texture(source=pixels, source_channels="RGBA" if pixels.shape[2] == 4 else "RGB")
 
 
-def _camera(avatar: Avatar, size: tuple[int, int], shot: Shot) -> tuple[NDArray[np.float64], float]:
+def _camera(avatar: Avatar, view: View) -> tuple[NDArray[np.float64], float]:
     """The camera's pose (4, 4) and the distance of the backdrop behind the avatar."""
     top = float(avatar.vertices[:, 1].max())
     head = avatar.joints[JOINT_INDEX["head"]]
     hips = avatar.joints[JOINT_INDEX["left_hip"]]
-    if shot == "face":
-        chin = float(head[1]) - 0.05
-        low, high, width = chin - 0.10, top + 0.05, 0.30
+    if view.shot == "face":
+        low, high, width = float(head[1]) - 0.12, top + 0.035, 0.28
     else:
-        low, high, width = float(hips[1]) - 0.02, top + 0.12, 0.95
-    height = max(high - low, width * size[1] / size[0])
+        low, high, width = float(hips[1]) - 0.06, top + 0.09, 0.95
+    height = max(high - low, width * view.size[1] / view.size[0])
     distance = height / 2 / np.tan(_FIELD_OF_VIEW / 2)
     pose = np.eye(4)
-    pose[:3, 3] = [0.0, high - height / 2 if shot == "body" else (low + high) / 2, distance + 0.1]
+    pose[:3, 3] = [0.0, high - height / 2 if view.shot == "body" else (low + high) / 2, distance + 0.1]
     return pose, float(distance + 1.5)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
 from contextlib import closing
 from pathlib import Path
 
@@ -11,11 +10,11 @@ import numpy as np
 from ..avatars.avatar import Avatar
 from ..motion.motion import Motion
 from ..progress import Progress, no_progress
-from .preview import Picture, render_frames
+from .preview import View, render_views
 from .video import write_video
 
-_BODY, _FACE = (720, 720), (560, 720)
-"""Width and height of the two pictures; together they are 720p."""
+_VIEWS = (View("body", (720, 720)), View("face", (560, 720)))
+"""Side by side they are 720p."""
 
 
 def write_preview(path: Path, avatar: Avatar, motion: Motion, sound: Path, progress: Progress = no_progress) -> None:
@@ -23,13 +22,5 @@ def write_preview(path: Path, avatar: Avatar, motion: Motion, sound: Path, progr
 
     Raises InputError if no OpenGL can be opened, `sound` can't be read, or `path` can't be written.
     """
-    with closing(_side_by_side(avatar, motion, progress)) as frames:
-        write_video(path, frames, motion.fps, sound)
-
-
-def _side_by_side(avatar: Avatar, motion: Motion, progress: Progress) -> Generator[Picture, None, None]:
-    body = render_frames(avatar, motion, _BODY, "body", progress)
-    face = render_frames(avatar, motion, _FACE, "face")
-    with closing(body), closing(face):
-        for pair in zip(body, face, strict=True):
-            yield np.hstack(pair)
+    with closing(render_views(avatar, motion, _VIEWS, progress)) as frames:
+        write_video(path, (np.hstack(pictures) for pictures in frames), motion.fps, sound)

@@ -15,6 +15,7 @@ from ..motion.names import ARKIT_INDEX, JOINT_INDEX
 from ..motion.speech import SILENCE, TRACK_RATE, Speech
 from ..motion.take import Take
 from ..progress import Progress, no_progress
+from .preview import View, render_views
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 _LONGEST = 12.0
 """Seconds that one picture can show legibly; of a longer take it shows the first ones with speech."""
 _COLUMNS = 9
-_FRAME = (300, 380)
+_VIEWS = (View("body", (300, 380)), View("face", (300, 304)))
 _INK, _FAINT = "#22262b", "#9aa1a9"
 _COLOURS = ("#d1495b", "#2e86ab", "#3c9d6d", "#e2a03f")
 
@@ -58,6 +59,7 @@ def write_strip(path: Path, avatar: Avatar, take: Take, sound: Path, progress: P
     _draw_curves(rows[4], take.motion, _body_curves(take.motion, take.speech), "head, hands")
     for row in rows:
         row.set_xlim(start, stop)
+        row.yaxis.set_label_coords(-0.035, 0.5)
         row.tick_params(labelbottom=row is rows[-1], length=2, colors=_INK, labelsize=8)
         for side in ("top", "right"):
             row.spines[side].set_visible(False)
@@ -68,7 +70,7 @@ def write_strip(path: Path, avatar: Avatar, take: Take, sound: Path, progress: P
     figure.suptitle(
         f"{Path(take.request.audio).name}   {take.motion.duration:.1f} s{whole}, {take.speech.method} speech, "
         f"seed {take.request.seed}   ·   generated animation",
-        fontsize=11, color=_INK, x=0.085, ha="left",
+        fontsize=11, color=_INK, x=0.1, ha="left",
     )  # fmt: skip
     with writing(path) as temporary:
         figure.savefig(temporary, format="png", metadata={"Software": "vlogger: generated animation"})
@@ -87,19 +89,15 @@ def _draw_frames(
     figure: Any, place: Any, avatar: Avatar, motion: Motion, times: NDArray[np.float64], progress: Progress
 ) -> None:
     """Two rows of rendered frames, the body over the face, at `times`."""
-    from .preview import render_frames
-
     frames = np.clip((times * motion.fps).round().astype(int), 0, len(motion) - 1)
     chosen = Motion(motion.fps, *(a[frames] for a in (motion.poses, motion.trans, motion.arkit, motion.expression)))
-    cells = place.subgridspec(2, _COLUMNS, wspace=0.02, hspace=0.02, height_ratios=(1.25, 1.0))
-    body = render_frames(avatar, chosen, size=_FRAME, shot="body")
-    face = render_frames(avatar, chosen, size=(_FRAME[0], round(_FRAME[1] / 1.25)), shot="face")
-    for row, pictures in enumerate((body, face)):
-        for column, picture in enumerate(pictures):
+    cells = place.subgridspec(2, _COLUMNS, wspace=0.02, hspace=0.02, height_ratios=[view.size[1] for view in _VIEWS])
+    for column, pictures in enumerate(render_views(avatar, chosen, _VIEWS)):
+        for row, picture in enumerate(pictures):
             axes = figure.add_subplot(cells[row, column])
             axes.imshow(picture, aspect="auto")
             axes.set_axis_off()
-            progress("Drawing the picture", (row * _COLUMNS + column + 1) / (2 * _COLUMNS))
+        progress("Drawing the picture", (column + 1) / _COLUMNS)
 
 
 def _draw_sound(axes: Axes, sound: Path, speech: Speech, start: float, stop: float) -> None:
@@ -155,7 +153,7 @@ def _draw_curves(axes: Axes, motion: Motion, curves: Sequence[tuple[str, NDArray
 
 
 def _weight(motion: Motion, *names: str) -> NDArray[Any]:
-    return np.mean([motion.arkit[:, ARKIT_INDEX[name]] for name in names], axis=0)
+    return np.asarray(motion.arkit[:, [ARKIT_INDEX[name] for name in names]].mean(axis=1))
 
 
 def _lip_curves(motion: Motion) -> list[tuple[str, NDArray[Any]]]:
