@@ -10,7 +10,7 @@ from vlogger_backend.performance.perform import plan
 from vlogger_backend.performance.skeleton import HAND_LENGTH, REST, joint_positions
 from vlogger_backend.request import Style
 
-SEEDS = range(8)
+SEEDS = range(5)
 FPS = 30.0
 SIDES = (("left", 1.0), ("right", -1.0))
 

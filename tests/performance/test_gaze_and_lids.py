@@ -11,7 +11,7 @@ from vlogger_backend.performance.perform import plan
 from vlogger_backend.performance.phrases import phrases
 from vlogger_backend.request import Style
 
-SEEDS = range(6)
+SEEDS = range(4)
 BLINK = ARKIT_INDEX["eyeBlinkLeft"]
 
 
