@@ -1,13 +1,11 @@
 """Forced alignment: when each word and phone of a known text is said.
 
-A window of sound is decoded with a grammar that says the next words in order, with pauses allowed between them; then
-the phones inside the found words are placed by a second pass over their states (Viterbi). Long recordings are done
-window by window: the words that ended well before the end of the window are kept, and the next window starts there.
+A window of sound is decoded as the next words in order (see `trellis`). Long recordings are done window by window: the
+words that ended well before the end of the window are kept, and the next window starts where they end.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
@@ -15,153 +13,131 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..motion.speech import SILENCE, Phone
-from .acoustics import FRAME, aligning_decoder, decode
+from .acoustics import FRAME, AcousticModel, silence_bonus
 from .audio import RATE
 from .pronounce import Pronunciation, WrittenWord
+from .trellis import Run, Trellis
 
 WINDOW = 25.0
 """Seconds of sound that are aligned at once."""
 _CUT = (0.4, 0.9)
 """The part of a window in which the cut to the next is looked for."""
-_FASTEST = 25.0
+_FASTEST = 22.0
 """Phones per second that no speaker exceeds; how far a window looks ahead in the text."""
+_SHORTEST_PAUSE = 0.1
+"""Seconds. What is shorter is the closure of a stop, not a pause."""
+_STOPS = frozenset("pbtdkɡqcɟʔ") | {"tʃ", "dʒ"}
 
 _Spoken = tuple[int, tuple[Pronunciation, ...]]
 """A spoken word to be found: the index of its written word, and its pronunciations."""
-
-
-_Run = list[Phone]
-"""The phones of one spoken word, or one pause."""
 
 
 class NoAlignment(Exception):  # noqa: N818 - it is an outcome, not a fault
     """The text can't be said in this sound, however badly."""
 
 
-class Aligner:
-    """Aligns texts with sounds. Made once: the dictionary and the acoustic model stay loaded."""
+def align(
+    model: AcousticModel, blocks: Iterator[NDArray[np.float32]], words: Sequence[WrittenWord]
+) -> Iterator[list[Phone]]:
+    """Place `words` in a sound (blocks of 16 kHz mono), window by window: all its phones, in order, gapless.
 
-    def __init__(self) -> None:
-        self._decoder = aligning_decoder()
-        self._names: dict[tuple[Pronunciation, ...], str] = {}
+    Raises NoAlignment if the sound is too short for the words.
+    """
+    text: list[_Spoken] = [(index, spoken) for index, word in enumerate(words) for spoken in word.spoken]
+    held = np.zeros(0, np.float32)
+    start = 0.0
+    for block in blocks:
+        held = np.concatenate([held, block])
+        # a little more than a window is held, so that what remains at the end is never too short to align
+        while len(held) >= (WINDOW + 1.0) * RATE:
+            runs, phones = _align_window(model, held[: int(WINDOW * RATE)], text, last=False)
+            end, kept = _cut(runs)
+            yield _moved([p for run in phones[:kept] for p in run], start, end)
+            text = text[sum(run.word >= 0 for run in runs[:kept]) :]
+            start += end
+            held = held[round(end * RATE) :]
+    runs, phones = _align_window(model, held, text, last=True)
+    yield _moved([p for run in phones for p in run], start, len(held) / RATE)
 
-    def lookup(self, word: str) -> list[tuple[str, ...]]:
-        """The ARPAbet pronunciations of a lower-case English word in the CMU dictionary, best first."""
-        found: list[tuple[str, ...]] = []
-        name = word
-        while word and (entry := self._decoder.lookup_word(name)):
-            found.append(tuple(entry.split()))
-            name = f"{word}({len(found) + 1})"
-        return found
 
-    def align(
-        self, blocks: Iterator[NDArray[np.float32]], words: Sequence[WrittenWord]
-    ) -> Iterator[list[Phone]]:
-        """Place `words` in a sound (blocks of 16 kHz mono), window by window: all its phones, in order, gapless.
+def _align_window(
+    model: AcousticModel, samples: NDArray[np.float32], text: list[_Spoken], last: bool
+) -> tuple[list[Run], list[list[Phone]]]:
+    """One window's words and pauses, and the phones of each; if it is the `last`, every word of `text` is in it."""
+    ahead = text if last else _next_words(text, _FASTEST * WINDOW)
+    trellis = Trellis(model, [[_heard(p) for p in pronunciations] for _, pronunciations in ahead])
+    scores = model.scores(model.features(samples), trellis.senones)
+    runs = trellis.decode(scores, silence_bonus(samples), complete=last)
+    if runs is None:
+        raise NoAlignment
+    return runs, [_phones_of(run, ahead) for run in runs]
 
-        Raises NoAlignment if the words can't be said in that sound.
-        """
-        text = [(index, alternatives) for index, word in enumerate(words) for alternatives in word.spoken]
-        held = np.zeros(0, np.float32)
-        start = 0.0
-        for block in blocks:
-            held = np.concatenate([held, block])
-            # a little more than a window is held, so that what remains at the end is never too short to align
-            while len(held) >= (WINDOW + 1.0) * RATE:
-                found = self._align_window(held[: int(WINDOW * RATE)], text, last=False)
-                kept = _until_cut(found)
-                end = kept[-1][-1].end
-                yield _moved(kept, start)
-                text = text[sum(not _is_pause(run) for run in kept) :]
-                start += end
-                held = held[round(end * RATE) :]
-        yield _moved(self._align_window(held, text, last=True), start)
 
-    def _align_window(self, samples: NDArray[np.float32], text: list[_Spoken], last: bool) -> list[_Run]:
-        """One window's words and pauses; every word of `text` must be in it if it is the last."""
-        duration = len(samples) / RATE
-        ahead = text if last else _next_words(text, _FASTEST * duration)
-        if not ahead:
-            return [[Phone(SILENCE, 0.0, duration)]]
-        self._set_grammar([alternatives for _, alternatives in ahead], every=last)
-        decode(self._decoder, samples)
-        if self._decoder.hyp() is None:
-            raise NoAlignment
-        self._decoder.set_alignment()
-        decode(self._decoder, samples)
-        return self._read_alignment(ahead, duration)
+def _heard(pronunciation: Pronunciation) -> tuple[str, ...]:
+    return tuple(phone for sound in pronunciation for phone in sound.arpabet)
 
-    def _set_grammar(self, words: list[tuple[Pronunciation, ...]], every: bool) -> None:
-        """Say the words in order, all of them or (not `every`) as many as the sound has; pauses come by themselves."""
-        names = [self._name(alternatives) for alternatives in words]
-        final = len(names)
-        steps: list[tuple[int, int, float] | tuple[int, int, float, str]] = [
-            (state, state + 1, 1.0, name) for state, name in enumerate(names)
-        ]
-        if not every:
-            steps += [(state, final, 1.0) for state in range(final)]
-        grammar = self._decoder.create_fsg("text", 0, final, steps)
-        self._decoder.add_fsg("text", grammar)
-        self._decoder.activate_search("text")
 
-    def _name(self, alternatives: tuple[Pronunciation, ...]) -> str:
-        """The decoder's name for a spoken word with these pronunciations; added to its dictionary if new."""
-        name = self._names.get(alternatives)
-        if name is None:
-            name = self._names[alternatives] = f"={len(self._names)}"
-            for number, pronunciation in enumerate(alternatives, 1):
-                heard = " ".join(phone for sound in pronunciation for phone in sound.arpabet)
-                self._decoder.add_word(name if number == 1 else f"{name}({number})", heard, False)
-        return name
-
-    def _read_alignment(self, ahead: list[_Spoken], duration: float) -> list[_Run]:
-        runs: list[_Run] = []
-        spoken = iter(ahead)
-        for entry in self._decoder.get_alignment():
-            if not entry.name.startswith("="):
-                runs.append([Phone(SILENCE, entry.start * FRAME, (entry.start + entry.duration) * FRAME)])
-                continue
-            index, alternatives = next(spoken)
-            number = re.search(r"\((\d+)\)$", entry.name)
-            run: _Run = []
-            heard = iter(entry)
-            for sound in alternatives[int(number.group(1)) - 1 if number else 0]:
-                parts = [next(heard) for _ in sound.arpabet]
-                end = parts[-1].start + parts[-1].duration
-                run.append(Phone(sound.symbol, parts[0].start * FRAME, end * FRAME, sound.stress, index))
-            runs.append(run)
-        if not runs:
-            raise NoAlignment
-        runs[-1][-1] = replace(runs[-1][-1], end=duration)
-        return runs
+def _phones_of(run: Run, ahead: list[_Spoken]) -> list[Phone]:
+    """A run's phones in IPA, each as long as the ARPAbet phones that it was heard as; fewer if it broke off."""
+    times = [start * FRAME for start in run.starts]
+    if run.word < 0:
+        return [Phone(SILENCE, times[0], times[-1])]
+    index, pronunciations = ahead[run.word]
+    phones: list[Phone] = []
+    first = 0
+    for sound in pronunciations[run.chain]:
+        stop = min(first + len(sound.arpabet), len(times) - 1)
+        if stop > first:
+            phones.append(Phone(sound.symbol, times[first], times[stop], sound.stress, index))
+        first = stop
+    return phones
 
 
 def _next_words(text: list[_Spoken], most: float) -> list[_Spoken]:
     """The first words, as many as have `most` phones."""
-    phones = np.cumsum([len(alternatives[0]) for _, alternatives in text[: int(most)]])
+    phones = np.cumsum([len(pronunciations[0]) for _, pronunciations in text[: int(most)]])
     return text[: int(np.searchsorted(phones, most, side="right"))]
 
 
-def _is_pause(run: _Run) -> bool:
-    return run[0].symbol == SILENCE
-
-
-def _until_cut(runs: list[_Run]) -> list[_Run]:
-    """The runs before the place to cut a window: the middle of the longest pause in its later part, else a word's end."""
+def _cut(runs: list[Run]) -> tuple[float, int]:
+    """Where to cut a window (s), and how many runs come before: in its longest late pause, else after a late word."""
     earliest, latest = _CUT[0] * WINDOW, _CUT[1] * WINDOW
-    pauses = [
-        i for i, run in enumerate(runs) if _is_pause(run) and run[0].start < latest and run[0].end > earliest
+    late = [
+        (min(run.starts[-1] * FRAME, latest) - max(run.starts[0] * FRAME, earliest), number)
+        for number, run in enumerate(runs)
+        if run.word < 0
     ]
-    if pauses:
-        longest = max(pauses, key=lambda i: runs[i][0].end - runs[i][0].start)
-        pause = runs[longest][0]
-        middle = round(float(np.clip((pause.start + pause.end) / 2, earliest, latest)), 2)
-        return [*runs[:longest], [replace(pause, end=middle)]]
-    kept = [run for run in runs if run[-1].end <= latest]
-    if not kept or kept[-1][-1].end < earliest:
+    longest, number = max(late, default=(0.0, 0))
+    if longest >= _SHORTEST_PAUSE:
+        pause = runs[number]
+        middle = np.clip((pause.starts[0] + pause.starts[-1]) / 2 * FRAME, earliest, latest)
+        return round(float(middle), 2), number + 1
+    ends = [number for number, run in enumerate(runs[:-1], 1) if run.word >= 0 and run.starts[-1] * FRAME <= latest]
+    if not ends:
         raise NoAlignment
-    return kept
+    return runs[ends[-1] - 1].starts[-1] * FRAME, ends[-1]
 
 
-def _moved(runs: list[_Run], seconds: float) -> list[Phone]:
-    return [replace(p, start=p.start + seconds, end=p.end + seconds) for run in runs for p in run]
+def _moved(phones: list[Phone], start: float, end: float) -> list[Phone]:
+    """The phones of a window that starts at `start`, the last made to end at `end`; without pauses that are none."""
+    phones[-1] = replace(phones[-1], end=end)
+    moved: list[Phone] = []
+    for phone in phones:
+        moved.append(replace(phone, start=start + phone.start, end=start + phone.end))
+    return _without_closures(moved)
+
+
+def _without_closures(phones: list[Phone]) -> list[Phone]:
+    """Short pauses given to the stop after them, whose closure they are, or else to the phone before."""
+    result: list[Phone] = []
+    waiting: Phone | None = None
+    for phone, following in zip(phones, [*phones[1:], None], strict=True):
+        short = phone.symbol == SILENCE and phone.end - phone.start < _SHORTEST_PAUSE - 1e-6
+        if short and following is not None and following.symbol in _STOPS:
+            waiting = phone
+        elif short and result and following is not None:
+            result[-1] = replace(result[-1], end=phone.end)
+        else:
+            result.append(replace(phone, start=waiting.start) if waiting else phone)
+            waiting = None
+    return result

@@ -82,9 +82,7 @@ def open_sound(path: Path | str) -> Sound:
     if count == 0:
         raise InputError(f"{path} holds no sound: choose another file or export it again.")
     if duration < _SHORTEST:
-        raise InputError(
-            f"{path} is only {duration:.3f} s long: choose a recording of at least {_SHORTEST} s."
-        )
+        raise InputError(f"{path} is only {duration:.3f} s long: choose a recording of at least {_SHORTEST} s.")
     offset = total / count
     peak = max(high - offset, offset - low)
     silent = peak < _SILENT_PEAK
@@ -105,9 +103,7 @@ def _check_is_file(path: Path) -> None:
         with open(path, "rb"):
             pass
     except OSError as error:
-        raise InputError(
-            f"{path} can't be opened ({error.strerror}): check its name and permissions."
-        ) from error
+        raise InputError(f"{path} can't be opened ({error.strerror}): check its name and permissions.") from error
 
 
 def _mono_blocks(path: Path) -> Iterator[NDArray[np.float32]]:
@@ -134,7 +130,7 @@ def _mono_pieces(path: Path) -> Iterator[NDArray[np.float32]]:
     try:
         if not container.streams.audio:
             raise InputError(f"{path} has no sound in it: choose a file with an audio track.")
-        stream = container.streams.best("audio") or container.streams.audio[0]
+        stream = container.streams.audio[0]
         if not _LOWEST_RATE <= (stream.rate or 0) <= _HIGHEST_RATE:
             raise InputError(
                 f"{path} says it is sampled at {stream.rate or 0} Hz, which no sound is: export it again, "
@@ -142,8 +138,8 @@ def _mono_pieces(path: Path) -> Iterator[NDArray[np.float32]]:
             )
         resampler = av.AudioResampler(format="flt", layout="mono", rate=RATE)
         samples = broken = 0
-        for frame in _frames(path, container, stream):
-            frame, bad = _repaired(frame)
+        for decoded in _frames(path, container, stream):
+            frame, bad = _repaired(decoded)
             samples += frame.samples
             broken += bad
             _check_not_broken(path, samples, broken, final=False)
@@ -222,6 +218,4 @@ def _check_not_cut(path: Path, container: InputContainer, stream: AudioStream, s
     promised = float(stream.duration * stream.time_base)
     there = samples / stream.rate
     if there < promised - max(0.5, 0.02 * promised):
-        raise InputError(
-            f"{path} is cut off ({there:.1f} s of {promised:.1f} s are there): copy or export it again."
-        )
+        raise InputError(f"{path} is cut off ({there:.1f} s of {promised:.1f} s are there): copy or export it again.")

@@ -55,9 +55,7 @@ class _Voice(ctypes.Structure):
     )
 
 
-_Callback = ctypes.CFUNCTYPE(
-    ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.POINTER(_Event)
-)
+_Callback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.POINTER(_Event))
 
 
 @dataclass(frozen=True)
@@ -113,9 +111,7 @@ class Espeak:
                 raise RuntimeError(f"espeak-ng could not load its voice {voice}")
             self._library.espeak_SetParameter(_RATE_PARAMETER, words_per_minute, 0)
             self._sound, self._words, self._phones = [], [], []
-            status = self._library.espeak_Synth(
-                data, ctypes.c_size_t(len(data)), 0, 1, 0, _CHARS_UTF8, None, None
-            )
+            status = self._library.espeak_Synth(data, ctypes.c_size_t(len(data)), 0, 1, 0, _CHARS_UTF8, None, None)
             if status != 0:
                 raise RuntimeError(f"espeak-ng failed with status {status}")
             samples = np.frombuffer(b"".join(self._sound), np.int16)
@@ -158,9 +154,7 @@ class Espeak:
             index += 1
         return languages
 
-    def _collect(
-        self, samples: ctypes._Pointer[ctypes.c_short], count: int, events: ctypes._Pointer[_Event]
-    ) -> int:
+    def _collect(self, samples: ctypes._Pointer[ctypes.c_short], count: int, events: ctypes._Pointer[_Event]) -> int:
         if samples and count > 0:
             self._sound.append(ctypes.string_at(samples, 2 * count))
         index = 0

@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 from ..errors import InputError
 from ..motion.speech import SILENCE, Phone, Speech, Word
 from ..progress import Progress, no_progress
-from .align import Aligner, NoAlignment
+from .acoustics import AcousticModel
+from .align import NoAlignment, align
 from .audio import RATE, Sound, open_sound
 from .espeak import espeak
-from .pronounce import WrittenWord, pronounce
+from .pronounce import Dictionary, WrittenWord, pronounce
 from .prosody import Prosody, accents, emphasis
 from .recognise import Recogniser
 
@@ -26,12 +27,16 @@ class Listener:
     """Makes Speech of sound files. The models are loaded on first use and kept for the next file."""
 
     @cached_property
-    def _aligner(self) -> Aligner:
-        return Aligner()
+    def _model(self) -> AcousticModel:
+        return AcousticModel()
 
     @cached_property
     def _recogniser(self) -> Recogniser:
-        return Recogniser()
+        return Recogniser(self._model)
+
+    @cached_property
+    def _dictionary(self) -> Dictionary:
+        return Dictionary()
 
     def listen(
         self,
@@ -49,17 +54,15 @@ class Listener:
         """
         code = espeak().language(language)
         sound = open_sound(path)
-        words = pronounce(text, code, self._aligner.lookup) if text is not None else ()
+        words = pronounce(text, code, self._dictionary) if text is not None else ()
         if sound.silent:
             if words:
-                raise InputError(
-                    f"{sound.path} is silent, but a text is given: choose another file or leave it out."
-                )
+                raise InputError(f"{sound.path} is silent, but a text is given: choose another file or leave it out.")
             return _silence(sound, code)
         prosody = Prosody()
         blocks = _watched(sound, prosody, progress)
         try:
-            parts = self._aligner.align(blocks, words) if words else self._recogniser.recognise(blocks)
+            parts = align(self._model, blocks, words) if words else self._recogniser.recognise(blocks)
             phones = _joined(phone for part in parts for phone in part)
         except NoAlignment:
             raise _mismatch(sound) from None
@@ -79,9 +82,7 @@ class Listener:
         )
 
 
-def listen(
-    path: Path | str, text: str | None = None, language: str = "en", progress: Progress = no_progress
-) -> Speech:
+def listen(path: Path | str, text: str | None = None, language: str = "en", progress: Progress = no_progress) -> Speech:
     """`Listener().listen(...)`, for a single file."""
     return Listener().listen(path, text, language, progress)
 

@@ -10,6 +10,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import InputError
@@ -38,6 +39,23 @@ class WrittenWord:
     spoken: tuple[tuple[Pronunciation, ...], ...]
 
 
+class Dictionary:
+    """The CMU dictionary of American English, as in PocketSphinx's wheel: words to ARPAbet pronunciations."""
+
+    def __init__(self) -> None:
+        import pocketsphinx
+
+        path = Path(pocketsphinx.get_model_path()) / "en-us" / "cmudict-en-us.dict"
+        self._lines: dict[str, list[str]] = {}
+        for line in path.read_text(encoding="utf-8").splitlines():
+            word, _, phones = line.partition(" ")
+            self._lines.setdefault(word.partition("(")[0], []).append(phones)
+
+    def __call__(self, word: str) -> list[tuple[str, ...]]:
+        """The pronunciations of a lower-case word, best first; none if it is unknown."""
+        return [tuple(phones.split()) for phones in self._lines.get(word, [])]
+
+
 def pronounce(text: str, language: str, lookup: Lookup) -> tuple[WrittenWord, ...]:
     """The words of `text` that can be heard, in order; marks, emoji and the like are left out.
 
@@ -47,9 +65,7 @@ def pronounce(text: str, language: str, lookup: Lookup) -> tuple[WrittenWord, ..
     code = espeak().language(language)
     tokens = _tokens(text)
     if not tokens:
-        raise InputError(
-            f"The text {_short(text)!r} has no words in it: write what is said, or leave the text out."
-        )
+        raise InputError(f"The text {_short(text)!r} has no words in it: write what is said, or leave the text out.")
     _check_script(text, code)
     words = [word for batch in _batches(tokens) for word in _read(batch, code, lookup)]
     if not words:
@@ -62,9 +78,7 @@ def _tokens(text: str) -> list[str]:
     spaced = re.sub(r"([\u3400-\u9fff\uf900-\ufaff])", r" \1 ", unicodedata.normalize("NFC", text))
     spaced = re.sub(r"[—–…/_]|--+|\.\.+", _keep_between_digits, spaced)
     audible = ("".join(c for c in token if unicodedata.category(c) not in _MUTE) for token in spaced.split())
-    return [
-        token for token in audible if any(unicodedata.category(c)[0] in "LN" or c in "&%+@" for c in token)
-    ]
+    return [token for token in audible if any(unicodedata.category(c)[0] in "LN" or c in "&%+@" for c in token)]
 
 
 _MUTE = {"So", "Sk", "Cf", "Cc", "Co", "Cs", "Cn"}
@@ -73,11 +87,7 @@ _MUTE = {"So", "Sk", "Cf", "Cc", "Co", "Cs", "Cn"}
 def _keep_between_digits(match: re.Match[str]) -> str:
     """A stroke in "5/6" is read; elsewhere a dash or a row of dots parts two words."""
     before, after = match.string[: match.start()][-1:], match.string[match.end() :][:1]
-    return (
-        match.group()
-        if match.group() == "/" and before.isdigit() and after.isdigit()
-        else f"{match.group()} "
-    )
+    return match.group() if match.group() == "/" and before.isdigit() and after.isdigit() else f"{match.group()} "
 
 
 def _batches(tokens: list[str]) -> Iterator[list[str]]:
@@ -100,17 +110,17 @@ def _read(tokens: list[str], code: str, lookup: Lookup) -> Iterator[WrittenWord]
         starts.append(starts[-1] + len(token) + 1)
     spoken = espeak().say(" ".join(said), code)
     heard: list[list[list[str]]] = [[] for _ in tokens]
-    token = 0
+    place = 0
     previous = -1
     for phone in spoken.phones:
         if phone.word < 0:
             continue
         if phone.word != previous:
             previous = phone.word
-            while token + 1 < len(tokens) and spoken.words[phone.word] >= starts[token + 1]:
-                token += 1
-            heard[token].append([])
-        heard[token][-1].append(phone.symbol)
+            while place + 1 < len(tokens) and spoken.words[phone.word] >= starts[place + 1]:
+                place += 1
+            heard[place].append([])
+        heard[place][-1].append(phone.symbol)
     for text, parts in _joined_han(tokens, heard):
         words = [pronunciation for part in parts if (pronunciation := _from_espeak(part, english))]
         if english and len(words) == 1:
@@ -201,9 +211,7 @@ _SCRIPTS: dict[str, str] = {
 def _check_script(text: str, code: str) -> None:
     scripts = _SCRIPTS.get(code, _SCRIPTS.get(code.split("-")[0], "LATIN")).split()
     letters = [unicodedata.name(c, "?").split()[0] for c in text if unicodedata.category(c)[0] == "L"]
-    foreign = [
-        script for script in letters if script not in scripts and script not in ("MODIFIER", "FULLWIDTH")
-    ]
+    foreign = [script for script in letters if script not in scripts and script not in ("MODIFIER", "FULLWIDTH")]
     if len(foreign) > 0.5 * len(letters):
         common = max(sorted(set(foreign)), key=foreign.count).capitalize()
         raise InputError(

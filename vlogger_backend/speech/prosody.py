@@ -68,9 +68,7 @@ class Prosody:
         if missing > 0:
             self._held = np.concatenate([self._held, np.zeros(_FRAME + missing * _HOP, np.float32)])
             self._take(missing)
-        level, pitch, voicing = (
-            np.concatenate(parts)[:wanted] for parts in (self._level, self._pitch, self._voicing)
-        )
+        level, pitch, voicing = (np.concatenate(parts)[:wanted] for parts in (self._level, self._pitch, self._voicing))
         loudness = _normalised(level)
         voicing = np.where(loudness > 0.1, voicing, 0).astype(np.float32)
         return Tracks(loudness, np.where(voicing > 0.45, pitch, 0).astype(np.float32), voicing)
@@ -128,9 +126,7 @@ def _accents(phones: Sequence[Phone], tracks: Tracks) -> Iterator[Accent]:
 
 
 def _features(phone: Phone, tracks: Tracks) -> list[float]:
-    part = slice(
-        int(phone.start * TRACK_RATE), max(int(phone.end * TRACK_RATE), int(phone.start * TRACK_RATE) + 1)
-    )
+    part = slice(int(phone.start * TRACK_RATE), max(int(phone.end * TRACK_RATE), int(phone.start * TRACK_RATE) + 1))
     pitch = tracks.pitch[part]
     voiced = pitch[pitch > 0]
     height = 12 * np.log2(float(voiced.max()) / 100) if len(voiced) else 0.0
@@ -151,9 +147,7 @@ def _peak(phone: Phone, tracks: Tracks) -> float:
 def _syllable(phones: Sequence[Phone], nucleus: int) -> tuple[float, float]:
     """From the consonant before the vowel to the end of the vowel."""
     before = phones[nucleus - 1] if nucleus else phones[nucleus]
-    start = (
-        before.start if before.symbol != SILENCE and not is_vowel(before.symbol) else phones[nucleus].start
-    )
+    start = before.start if before.symbol != SILENCE and not is_vowel(before.symbol) else phones[nucleus].start
     return start, phones[nucleus].end
 
 

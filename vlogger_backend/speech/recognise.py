@@ -1,19 +1,21 @@
 """Phone recognition: what is said where there is no text.
 
-PocketSphinx's phone loop, with context-independent models and a light phone-pair model. Long recordings are cut where
-they are quietest.
+All phones may follow one another, as often as they do in English (the phone model of PocketSphinx's wheel). From the
+posterior probability of each phone in each frame (forward-backward), first the class of lip shape is decided, then the
+phone within it. The classes are weighed by their rarity: a closure that is missed is seen, a doubtful /t/ is not.
+Long recordings are cut where they are quietest.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..motion.speech import SILENCE, Phone
-from .acoustics import FRAME, decode, recognising_decoder
+from .acoustics import FRAME, SILENCE_PHONE, STATES, AcousticModel, Scores, read_phone_pairs, silence_bonus
 from .audio import RATE
 from .phones import UNSTRESSED_IPA, from_arpabet
 
@@ -22,13 +24,39 @@ _SHORTEST = 12.0
 """Seconds of sound that are recognised at once."""
 _REDUCED = 0.08
 """Seconds below which a central vowel is taken as unstressed."""
+_ACOUSTIC_SCALE = 0.4
+"""Frames are not independent, so their likelihoods say less than their sum."""
+_PAIR_SCALE = 0.6
+"""English says little about the phone pairs of other languages."""
+_RARITY_SCALE = 0.7
+_CLASSES: tuple[tuple[float, str], ...] = (
+    (0.48, "SIL +NSN+ +SPN+"),
+    (0.06, "P B M"),
+    (0.03, "F V"),
+    (0.08, "UW UH OW AO W"),
+    (0.07, "AA AE AH"),
+    (0.10, "IY IH EH EY Y"),
+    (0.18, "T D N S Z L R K G NG HH SH ZH CH JH TH DH ER AY AW OY"),
+)
+"""Phones of one lip shape, and their usual share of the time in recordings of speech."""
+_CLASS_CHANGE, _PHONE_CHANGE = 2.0, 1.0
+"""Nats that a change costs, so that single frames don't flicker."""
 
 
 class Recogniser:
-    """Recognises phones in sounds. Made once: the acoustic model stays loaded."""
+    """Recognises phones in sounds. Made once for an acoustic model."""
 
-    def __init__(self) -> None:
-        self._decoder = recognising_decoder()
+    def __init__(self, model: AcousticModel) -> None:
+        self._model = model
+        self._senones = np.concatenate([model.senones(phone) for phone in model.phones])
+        self._pairs = np.exp(_PAIR_SCALE * read_phone_pairs(model.phones))
+        self._stay = np.exp(model.stay.astype(np.float64))
+        self._leave = np.exp(model.leave.astype(np.float64))
+        self._silence = model.index(SILENCE_PHONE)
+        share = np.array([share for share, _ in _CLASSES])
+        self._weight = -_RARITY_SCALE * np.log(share)
+        kinds = {phone: kind for kind, (_, names) in enumerate(_CLASSES) for phone in names.split()}
+        self._kinds = np.array([kinds[phone] for phone in model.phones])
 
     def recognise(self, blocks: Iterator[NDArray[np.float32]]) -> Iterator[list[Phone]]:
         """The phones of a sound (blocks of 16 kHz mono), part by part: all of them, in order, gapless."""
@@ -45,21 +73,78 @@ class Recogniser:
         yield self._recognise(held, start)
 
     def _recognise(self, samples: NDArray[np.float32], start: float) -> list[Phone]:
-        decode(self._decoder, samples)
-        found = [
-            Phone(from_arpabet(segment.word), segment.start_frame * FRAME, (segment.end_frame + 1) * FRAME)
-            for segment in self._decoder.seg() or ()
-        ]
-        duration = len(samples) / RATE
-        if not found:
-            return [Phone(SILENCE, start, start + duration)]
-        found[-1] = replace(found[-1], end=duration)
-        return [replace(_reduced(p), start=start + p.start, end=start + p.end) for p in found]
+        scores = self._model.scores(self._model.features(samples), self._senones)
+        scores = scores.reshape(len(scores), -1, STATES)
+        scores[:, self._silence] += silence_bonus(samples)[:, None]
+        found = self._decide(self._posteriors(scores))
+        changes = np.flatnonzero(np.diff(found)) + 1
+        bounds = [0, *changes.tolist(), len(found)]
+        phones: list[Phone] = []
+        for first, stop in pairwise(bounds):
+            symbol = from_arpabet(self._model.phones[found[first]])
+            if (stop - first) * FRAME < _REDUCED:
+                symbol = UNSTRESSED_IPA.get(symbol, symbol)
+            end = stop * FRAME if stop < len(found) else len(samples) / RATE
+            if phones and phones[-1].symbol == symbol == SILENCE:
+                phones[-1] = Phone(SILENCE, phones[-1].start, start + end)
+            else:
+                phones.append(Phone(symbol, start + first * FRAME, start + end))
+        return phones
+
+    def _posteriors(self, scores: Scores) -> NDArray[np.float64]:
+        """(T, phones) the probability of each phone in each frame, of `scores` (T, phones, 3), by forward-backward."""
+        likelihood = np.exp(_ACOUSTIC_SCALE * (scores - scores.max(axis=(1, 2), keepdims=True)).astype(np.float64))
+        frames = len(scores)
+        forward = np.zeros(scores.shape)
+        now = np.zeros(scores.shape[1:])
+        now[:, 0] = self._pairs[self._silence]
+        now[self._silence, 0] = 1.0
+        for t in range(frames):
+            if t:
+                left = now * self._leave
+                now = now * self._stay
+                now[:, 1:] += left[:, :-1]
+                now[:, 0] += left[:, -1] @ self._pairs
+            now *= likelihood[t]
+            now /= now.sum()
+            forward[t] = now
+        later = np.ones(scores.shape[1:])
+        result = np.empty(scores.shape[:2])
+        for t in range(frames - 1, -1, -1):
+            if t + 1 < frames:
+                seen = later * likelihood[t + 1]
+                later = seen * self._stay
+                later[:, :-1] += seen[:, 1:] * self._leave[:, :-1]
+                later[:, -1] += self._leave[:, -1] * (self._pairs @ seen[:, 0])
+                later /= later.sum()
+            both = (forward[t] * later).sum(axis=1)
+            result[t] = both / both.sum()
+        return result
+
+    def _decide(self, posteriors: NDArray[np.float64]) -> NDArray[np.int64]:
+        """(T,) phone numbers: the best path of lip-shape classes, then of phones inside the classes."""
+        member = self._kinds[:, None] == np.arange(len(_CLASSES))
+        kinds = _smoothest(np.log(posteriors @ member + 1e-3) + self._weight, _CLASS_CHANGE)
+        allowed = self._kinds == kinds[:, None]
+        return _smoothest(np.where(allowed, np.log(posteriors + 1e-6), -50.0), _PHONE_CHANGE)
 
 
-def _reduced(phone: Phone) -> Phone:
-    short = phone.end - phone.start < _REDUCED
-    return replace(phone, symbol=UNSTRESSED_IPA.get(phone.symbol, phone.symbol)) if short else phone
+def _smoothest(values: NDArray[np.float64], change: float) -> NDArray[np.int64]:
+    """(T,) the choices that make the sum of `values` (T, K) greatest, when each change of choice costs `change`."""
+    frames, choices = values.shape
+    itself = np.arange(choices)
+    origin = np.zeros(values.shape, np.int64)
+    best = values[0].copy()
+    for t in range(1, frames):
+        top = int(best.argmax())
+        changed = best[top] - change
+        origin[t] = np.where(best < changed, top, itself)
+        best = np.maximum(best, changed) + values[t]
+    path = np.empty(frames, np.int64)
+    path[-1] = int(best.argmax())
+    for t in range(frames - 1, 0, -1):
+        path[t - 1] = origin[t, path[t]]
+    return path
 
 
 def _quietest(samples: NDArray[np.float32]) -> int:
