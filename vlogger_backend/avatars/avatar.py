@@ -39,7 +39,7 @@ class Morph:
     offsets: Floats
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Avatar:
     """A skinned character with ARKit morphs, in SMPL-X's T-pose.
 

@@ -57,7 +57,7 @@ def atlas(uvs: Floats, size: int) -> Atlas:
     return Atlas(face[tuple(nearest)], inside[tuple(nearest)])
 
 
-def noise(points: Floats, size: float, seed: int) -> Floats:
+def noise(points: Doubles | Floats, size: float, seed: int) -> Floats:
     """Smooth noise, about -1 to 1, at `points` (..., 3), with features of `size` metres; the same on every seam."""
     lattice = _lattice(seed)
     places = np.moveaxis(np.asarray(points, np.float32) / size, -1, 0)
@@ -73,6 +73,10 @@ def _lattice(seed: int) -> Floats:
     return np.asarray(smooth / smooth.std() / 1.6, np.float32)
 
 
+_CREASES = ((3, 0.0012, 1.0), (12, 0.0035, 0.9), (40, 0.010, 0.45))
+"""Creases of three sizes: rounds of smoothing that fill them, their depth in metres, how dark they get."""
+
+
 def cavity(vertices: Doubles, faces: Ints, normals: Doubles) -> Floats:
     """How hollow the surface is (n,): 0 flat or bulging, towards 1 in creases; a cheap stand-in for occlusion."""
     count = len(vertices)
@@ -83,7 +87,7 @@ def cavity(vertices: Doubles, faces: Ints, normals: Doubles) -> Floats:
     hollow = np.zeros(count)
     smooth = vertices
     done = 0
-    for rounds, depth, strength in ((3, 0.0012, 1.0), (12, 0.0035, 0.9), (40, 0.010, 0.45)):
+    for rounds, depth, strength in _CREASES:
         for _ in range(rounds - done):
             smooth = spread @ smooth
         done = rounds
@@ -111,4 +115,4 @@ def png(color: Floats) -> bytes:
 
 
 def _bytes(color: Floats) -> NDArray[np.uint8]:
-    return np.rint(np.clip(color, 0, 1) * 255).astype(np.uint8)
+    return np.asarray(np.rint(np.clip(color, 0, 1) * 255), np.uint8)

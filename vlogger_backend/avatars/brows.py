@@ -8,7 +8,7 @@ from scipy.interpolate import CubicSpline
 from scipy.spatial import cKDTree
 
 from .anny_body import AnnyBody, Doubles
-from .avatar import Floats, Material
+from .avatar import Floats, Ints, Material
 from .hair import COLOR, Skull
 from .parts import Part, vertex_normals
 from .strands import strand_part, unit
@@ -81,7 +81,7 @@ def lash_part(body: AnnyBody) -> Part:
             chosen = body.groups == f"helper-{side}-eyelashes-{card}"
             faces, uvs = body.faces[chosen], body.uvs[chosen].astype(float)
             low, high = uvs[..., 0].min(), uvs[..., 0].max()
-            for u in np.linspace(low, high, number + 2)[1:-1]:
+            for u in np.linspace(low, high - 0.13 * (high - low), number + 2)[1:-1]:
                 root, tip = _column(uvs, u)
                 if not tips_up:
                     root, tip = tip, root
@@ -114,11 +114,11 @@ def _column(uvs: Doubles, u: float) -> tuple[float, float]:
     return float(min(low)), float(max(high))
 
 
-def _at(body: AnnyBody, faces: np.ndarray, uvs: Doubles, place: Doubles) -> sparse.csr_matrix:  # type: ignore[type-arg]
+def _at(body: AnnyBody, faces: Ints, uvs: Doubles, place: Doubles) -> sparse.csr_matrix:
     """The binding of the card's point at the uv `place`: barycentric in its face, or on the nearest one."""
     a, b, c = uvs[:, 0], uvs[:, 1], uvs[:, 2]
-    area = (b[:, 0] - a[:, 0]) * (c[:, 1] - a[:, 1]) - (b[:, 1] - a[:, 1]) * (c[:, 0] - a[:, 0])
-    area = np.where(abs(area) < 1e-12, 1e-12, area)
+    area: Doubles = (b[:, 0] - a[:, 0]) * (c[:, 1] - a[:, 1]) - (b[:, 1] - a[:, 1]) * (c[:, 0] - a[:, 0])
+    area[abs(area) < 1e-12] = 1e-12
     v = ((place[0] - a[:, 0]) * (c[:, 1] - a[:, 1]) - (place[1] - a[:, 1]) * (c[:, 0] - a[:, 0])) / area
     w = ((b[:, 0] - a[:, 0]) * (place[1] - a[:, 1]) - (b[:, 1] - a[:, 1]) * (place[0] - a[:, 0])) / area
     inside = np.stack([1 - v - w, v, w], axis=1)

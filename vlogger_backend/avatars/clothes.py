@@ -39,9 +39,9 @@ def clothes_parts(body: AnnyBody) -> list[Part]:
         draped = _drape(suit, looseness, rounds, snug)
         if name == "shoes":
             draped = _with_soles(draped, body)
-        hollow = cavity(draped, suit.faces, vertex_normals(draped, suit.faces))
+        hollow = cavity(suit.vertices, suit.faces, vertex_normals(suit.vertices, suit.faces))
         color = paint(body, texels.sample(draped, suit.faces))
-        color = color * (1 - 0.45 * np.clip(texels.sample(hollow[:, None], suit.faces), 0, 1))
+        color = color * (1 - 0.12 * np.clip(texels.sample(hollow[:, None], suit.faces), 0, 1))
         material = Material(name, (1.0, 1.0, 1.0, 1.0), roughness, texture=jpeg(color, 85), double_sided=True)
         parts.append(_hemmed(clipped(replace(suit, vertices=draped, material=material), within(body, draped))))
     return parts

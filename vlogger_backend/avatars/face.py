@@ -13,6 +13,7 @@ from .anny_body import AnnyBody, Doubles
 _WAKE = 0.5  # of eyeWide goes into the rest face
 _SMILE = 0.06  # of mouthSmile: a friendly neutral
 _SHUT = 0.03  # of jawOpen, the other way: MakeHuman's lips leave a slit
+_BLINK = 0.77  # of eyeBlink shuts the lids; MakeHuman's whole one drives the upper lid into the cheek
 _LIDS_FOLLOW = {"eyeLookUp": 1.9, "eyeLookDown": 1.35, "eyeLookIn": 1.2, "eyeLookOut": 1.2}
 _SMOOTHED = ("jawOpen", "mouthClose", "jawForward", "jawLeft", "jawRight")
 
@@ -29,7 +30,7 @@ def at_ease(body: AnnyBody) -> AnnyBody:
         wide, blink = ARKIT_INDEX[f"eyeWide{side}"], ARKIT_INDEX[f"eyeBlink{side}"]
         woken = _WAKE * morphs[wide]
         vertices += woken + _SMILE * morphs[ARKIT_INDEX[f"mouthSmile{side}"]]
-        morphs[blink] -= woken
+        morphs[blink] = _BLINK * (morphs[blink] - woken)
         for name, gain in _LIDS_FOLLOW.items():
             morphs[ARKIT_INDEX[name + side]] *= gain
     smooth = _smoother(body)

@@ -10,14 +10,14 @@ from scipy.spatial import cKDTree
 
 from ..motion.names import JOINT_INDEX
 from .anny_body import AnnyBody, Doubles
-from .avatar import Floats, Material
+from .avatar import Floats, Ints, Material
 from .bake import jpeg, noise
 from .parts import Part, vertex_normals
 from .strands import strand_part, unit
 
 COLOR = np.array([0.225, 0.150, 0.105])  # sRGB, dark brown; brows, lashes and the scalp beneath take it too
-_STRANDS = 5200
-_POINTS = 5
+_STRANDS = 3900
+_POINTS = 4
 # The hairline: degrees round the skull from the front, and height above the eyes in half eye distances.
 _LINE_AROUND = (0, 22, 36, 47, 58, 68, 74, 79, 84, 96, 108, 118, 130, 150, 180)
 _LINE_HEIGHT = (2.02, 2.06, 1.90, 1.35, 0.85, 0.30, -0.35, -0.45, 0.35, 0.62, 0.10, -1.2, -2.1, -2.5, -2.6)
@@ -90,7 +90,7 @@ def hair_part(body: AnnyBody) -> Part:
         here = here + normal * np.maximum(0.0022 + 0.0035 * (length > 0.03) - height, 0)[:, None]
     along = unit(np.gradient(paths, axis=1))
     across = unit(np.cross(facing, along))
-    width = (0.0042 + 0.05 * length)[:, None] * np.array([0.8, 1.0, 0.9, 0.55])
+    width = (0.0050 + 0.065 * length)[:, None] * np.array([0.85, 1.0, 0.7])
     shades = np.clip(rng.uniform(0, 1, len(roots)) * 0.6 + 0.2 + 0.25 * noise(roots, 0.012, 8), 0, 1)
     material = Material("hair", (1.0, 1.0, 1.0, 1.0), 0.72, texture=jpeg(_paint()), double_sided=True)
     points = sparse.vstack([binding] * _POINTS).tocsr()
@@ -99,10 +99,7 @@ def hair_part(body: AnnyBody) -> Part:
 
 
 def _scatter(
-    body: AnnyBody,
-    faces: np.ndarray,
-    normals: Doubles,
-    rng: np.random.Generator,  # type: ignore[type-arg]
+    body: AnnyBody, faces: Ints, normals: Doubles, rng: np.random.Generator
 ) -> tuple[Doubles, Doubles, sparse.csr_matrix]:
     """Roots spread evenly over `faces`: places (n, 3), normals (n, 3), binding."""
     corners = body.vertices[faces]

@@ -68,7 +68,9 @@ def _denture(part: Part, scale: float, shift: float, upper: bool) -> list[Part]:
     front = (facing * outwards)[:, [0, 2]].sum(axis=1) > 0.35 * np.linalg.norm(facing, axis=1) * np.linalg.norm(
         outwards[:, [0, 2]], axis=1
     )
-    return [chosen_faces(part, front), chosen_faces(part, ~front)]
+    backs = chosen_faces(part, ~front)
+    shaded = backs.uvs * np.array([0.35, 1.0]) + np.array([0.02, 0.0])  # the texture's dark end
+    return [chosen_faces(part, front), replace(backs, uvs=shaded.astype(np.float32))]
 
 
 def _arch_uvs(place: Doubles, upper: bool) -> Floats:
@@ -77,7 +79,7 @@ def _arch_uvs(place: Doubles, upper: bool) -> Floats:
     angle = np.arctan2(place[:, 0] / half, (place[:, 2] - place[:, 2].min()) / depth)
     v = (place[:, 1] - place[:, 1].min()) / np.ptp(place[:, 1])
     u = 0.5 + angle / np.pi * 0.98
-    return np.stack([u, (v + 1) / 2 if upper else v / 2], axis=1).astype(np.float32)
+    return np.asarray(np.stack([u, (v + 1) / 2 if upper else v / 2], axis=1), np.float32)
 
 
 def _paint_teeth() -> Floats:
@@ -98,4 +100,4 @@ def _paint_teeth() -> Floats:
         gum = np.array([0.62, 0.30, 0.29]) * (1 - 0.2 * gap)[..., None]
         color = enamel * (1 - in_gum) + gum * in_gum
         rows.append(color * (1 - 0.85 * np.clip((x - 0.16) / 0.5, 0, 1) ** 0.8)[..., None])
-    return np.concatenate(rows).astype(np.float32)
+    return np.asarray(np.concatenate(rows), np.float32)

@@ -21,7 +21,8 @@ from .parts import Part, base_part, vertex_normals
 
 Mask = NDArray[np.bool_]
 
-_TONES = ((0.0, (238, 200, 180)), (0.35, (222, 172, 144)), (0.65, (176, 124, 92)), (1.0, (98, 64, 48)))  # sRGB
+_STEPS = (0.0, 0.35, 0.65, 1.0)
+_TONES = ((238, 200, 180), (222, 172, 144), (176, 124, 92), (98, 64, 48))  # sRGB, at these steps of the slider
 _FACE_SIZE, _BODY_SIZE, _MOUTH_SIZE = 1536, 1024, 256
 _NOSE, _PALATE = np.array([0.872, 0.484]), np.array([0.84, 0.07])  # in the head's and the mouth's uv islands
 _MAGNIFIED = 0.6  # the exponent that spreads the face, which the layout crams into the middle of the head's island
@@ -59,8 +60,7 @@ def _paint(
     def mask(name: str) -> Floats:
         return _read_mask(masks / f"mpfb_{name}.jpg", source)
 
-    steps, colors = zip(*_TONES, strict=True)
-    base = np.array([np.interp(tone, steps, channel) for channel in np.array(colors).T]) / 255
+    base = np.array([np.interp(tone, _STEPS, channel) for channel in np.transpose(_TONES)]) / 255
     mottle = noise(place, 0.012, 1) * 0.5 + noise(place, 0.004, 2) * 0.35 + noise(place, 0.03, 3) * 0.5
     blush = noise(place, 0.02, 4) * 0.5 + noise(place, 0.007, 5) * 0.3
     light = 1 + 0.014 * mottle

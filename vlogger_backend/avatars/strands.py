@@ -6,12 +6,12 @@ import numpy as np
 from scipy import sparse
 
 from .anny_body import Doubles
-from .avatar import Floats, Material
+from .avatar import Material
 from .parts import Part
 
 
 def strand_part(
-    material: Material, paths: Doubles, across: Doubles, widths: Floats, shades: Floats, binding: sparse.csr_matrix
+    material: Material, paths: Doubles, across: Doubles, widths: Doubles, shades: Doubles, binding: sparse.csr_matrix
 ) -> Part:
     """One strip for each path.
 

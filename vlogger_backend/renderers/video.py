@@ -30,7 +30,7 @@ def write_video(
     `offset` in seconds on, and ends with them. Pictures are taken one at a time, so memory doesn't grow with length.
     The file's metadata says that the picture is generated.
 
-    Raises InputError if there is no picture, the sound can't be read, or the file can't be written.
+    Raises InputError if there is no picture or its size is odd, the sound can't be read, or the file can't be written.
     """
     import av
 

@@ -1,0 +1,99 @@
+"""The preview: a person is seen, in the frame, and what moves in the take moves in the picture."""
+
+import numpy as np
+import pytest
+
+from vlogger_backend.avatars.library import load_avatar
+from vlogger_backend.motion.motion import Motion
+from vlogger_backend.motion.names import ARKIT_INDEX, JOINT_INDEX
+from vlogger_backend.renderers.preview import render_frames
+
+SIZE = (320, 256)
+
+
+def still(frames: int = 1) -> Motion:
+    poses = np.zeros((frames, 55, 3), np.float32)
+    poses[:, JOINT_INDEX["left_shoulder"], 2], poses[:, JOINT_INDEX["right_shoulder"], 2] = -1.2, 1.2
+    none = np.zeros((frames, 0), np.float32)
+    return Motion(30.0, poses, np.zeros((frames, 3), np.float32), np.zeros((frames, 52), np.float32), none)
+
+
+@pytest.fixture(scope="module")
+def avatar():
+    return load_avatar()
+
+
+@pytest.fixture(scope="module")
+def at_rest(avatar):
+    return {shot: next(render_frames(avatar, still(), SIZE, shot)) for shot in ("body", "face")}
+
+
+def changed(a, b):
+    """Rows and columns (n, 2) of the pixels that differ visibly."""
+    return np.argwhere(np.abs(a.astype(int) - b).max(axis=2) > 12)
+
+
+@pytest.mark.parametrize("shot", ["body", "face"])
+def test_the_picture_has_the_size_asked_for_and_is_not_blank(at_rest, shot):
+    picture = at_rest[shot]
+    assert picture.shape == (SIZE[1], SIZE[0], 3)
+    assert picture.dtype == np.uint8
+    assert picture.std() > 15
+    skin = (picture[..., 0] > picture[..., 2] + 40).mean()
+    assert 0.01 < skin < 0.5
+
+
+def test_head_is_whole_and_in_the_upper_middle(at_rest):
+    for picture in at_rest.values():
+        assert picture[0].min() > 90  # nothing of the dark hair touches the top
+        assert picture[SIZE[1] // 5, SIZE[0] // 2].max() < 90  # the hair is here,
+        face = picture[SIZE[1] // 3, SIZE[0] // 2].astype(int)
+        assert face[0] > face[2] + 30  # and the face below it
+
+
+def test_the_mouth_moves_when_the_jaw_opens_and_nothing_else_does(avatar, at_rest):
+    motion = still()
+    motion.arkit[0, ARKIT_INDEX["jawOpen"]] = 1
+    spots = changed(next(render_frames(avatar, motion, SIZE, "face")), at_rest["face"])
+    assert len(spots) > 200
+    assert spots[:, 0].min() > SIZE[1] * 0.35
+    assert abs(spots[:, 1].mean() - SIZE[0] / 2) < SIZE[0] * 0.05
+
+
+def test_a_blink_changes_the_eyes_alone(avatar, at_rest):
+    motion = still()
+    motion.arkit[0, [ARKIT_INDEX["eyeBlinkLeft"], ARKIT_INDEX["eyeBlinkRight"]]] = 1
+    spots = changed(next(render_frames(avatar, motion, SIZE, "face")), at_rest["face"])
+    assert 20 < len(spots) < 0.05 * SIZE[0] * SIZE[1]
+    assert np.ptp(spots[:, 0]) < SIZE[1] * 0.25
+
+
+def test_gesturing_hands_are_in_the_body_shot(avatar, at_rest):
+    motion = still()
+    motion.poses[0, JOINT_INDEX["left_elbow"], 1], motion.poses[0, JOINT_INDEX["right_elbow"], 1] = -1.6, 1.6
+    picture = next(render_frames(avatar, motion, SIZE))
+    skin = np.argwhere(picture[..., 0] > picture[..., 2].astype(int) + 40)
+    hands = skin[skin[:, 0] > SIZE[1] * 0.5]
+    assert len(hands) > 100
+    assert hands[:, 0].max() < SIZE[1] - 5
+    assert (hands[:, 1] < SIZE[0] / 2).any()
+    assert (hands[:, 1] > SIZE[0] / 2).any()
+
+
+def test_the_same_take_gives_the_same_pixels_and_progress_ends_at_one(avatar, at_rest):
+    done = []
+    first, again = render_frames(avatar, still(2), SIZE, "face", lambda stage, part: done.append(part))
+    np.testing.assert_array_equal(first, at_rest["face"])
+    np.testing.assert_array_equal(again, first)
+    assert done == [0.5, 1.0]
+
+
+def test_leaving_early_and_starting_anew_works(avatar):
+    for _ in range(3):
+        frames = render_frames(avatar, still(5), (64, 64))
+        next(frames)
+        frames.close()
+
+
+def test_an_empty_take_has_no_frames(avatar):
+    assert list(render_frames(avatar, still(0), SIZE)) == []
