@@ -39,6 +39,8 @@ def write_video(
     first = next(pictures, None)
     if first is None:
         raise InputError(f"There is no frame to write to {path}; the take is empty.")
+    if first.shape[0] % 2 or first.shape[1] % 2:
+        raise InputError(f"H.264 needs an even width and height; {first.shape[1]} x {first.shape[0]} is not.")
     with (
         writing(path) as temporary,
         av.open(str(temporary), "w", options={"movflags": "+faststart"}, format="mp4") as out,
