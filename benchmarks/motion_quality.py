@@ -13,7 +13,9 @@ jerk               mean norm of the third difference of the joints' places times
 L1 diversity       mean over frames of the summed distance of the joints' coordinates from their means, m
 blinks             per minute; gaps' mean and coefficient of variation; 10 to 90 % of closing and of opening
 lead               accent's peak minus the wrist's slowest moment at the end of the stroke, s
-on an accent       share of those moments that lead some accent by -0.05 to 0.15 s
+arrivals           moments at which a wrist that moved at 0.4 m/s or more (seen from its shoulder) has slowed to 30 %
+                   of its peak speed, found in the motion alone; preparations and retractions are among them.
+                   "on an accent" is the share that lead some accent by -0.05 to 0.15 s
 """
 
 from __future__ import annotations
@@ -59,6 +61,7 @@ class Performed:
     onsets: Floats
     joints: Floats
     blink: Floats
+    arrivals: Floats
     apexes: Floats
     """Seconds at which the wrist was slowest at the end of each stroke, measured, beside the accents meant, (N, 2)."""
 
@@ -114,20 +117,22 @@ def perform(speech: Speech, beats: Floats, seed: int, fps: float) -> Performed:
     times = np.arange(round(speech.duration * FINE)) / FINE
     fine = whole.at(times, FINE)
     joints = joint_positions(fine.poses, fine.trans)
-    apexes = []
-    for stroke in whole.arms.gestures.strokes:
-        side = ("left", "right")[stroke.hands[0]]
+    speeds = []
+    for side in ("left", "right"):
         # seen from the shoulder, since the body moves too
         wrist = joints[:, JOINT_INDEX[side + "_wrist"]] - joints[:, JOINT_INDEX[side + "_shoulder"]]
-        speed = np.linalg.norm(np.gradient(wrist, 1 / FINE, axis=0), axis=1)
+        speeds.append(np.linalg.norm(np.gradient(wrist, 1 / FINE, axis=0), axis=1))
+    apexes = []
+    for stroke in whole.arms.gestures.strokes:
         end = np.flatnonzero((times > stroke.apex - 0.1) & (times < stroke.apex + 0.15))
         if len(end):
-            apexes.append((times[end[np.argmin(speed[end])]], stroke.accent))
+            apexes.append((times[end[np.argmin(speeds[stroke.hands[0]][end])]], stroke.accent))
     return Performed(
         speech,
         beats,
         joint_positions(motion.poses, motion.trans),
         fine.arkit[:, ARKIT_INDEX["eyeBlinkLeft"]].astype(np.float64),
+        np.concatenate([arrivals(speed) for speed in speeds]),
         np.asarray(apexes).reshape(-1, 2),
     )
 
@@ -144,13 +149,13 @@ def report(rows: list[Performed], others: list[Performed], fps: float) -> None:
     beat = np.average([beat_consistency(r.joints, r.onsets, fps) for r in rows], weights=weights)
     chance = [beat_consistency(r.joints, o.onsets[o.onsets < len(r.joints) / fps], fps)
               for r, o in zip(rows, others, strict=True)]  # fmt: skip
-    hit = np.concatenate([on_accent(r.apexes[:, 0], r.speech) for r in rows])
-    miss = np.concatenate([on_accent(r.apexes[:, 0], o.speech) for r, o in zip(rows, others, strict=True)])
+    hit = np.concatenate([on_accent(r.arrivals, r.speech) for r in rows])
+    miss = np.concatenate([on_accent(r.arrivals, o.speech) for r, o in zip(rows, others, strict=True)])
     wrists = [JOINT_INDEX["left_wrist"], JOINT_INDEX["right_wrist"]]
     print(f"{len(rows)} performances, {seconds:.0f} s\n{'':<34}{'own sound':>12}{'shuffled':>12}")
     table: list[tuple[str, float, float | None]] = [
         ("beat consistency", float(beat), float(np.average(chance, weights=weights))),
-        ("strokes on an accent", float(hit.mean()), float(miss.mean())),
+        ("arrivals on an accent", float(hit.mean()), float(miss.mean())),
         ("median lead of the apex, s", float(np.median(leads)), None),
         ("spread (SD) of the lead, s", float(leads.std()), None),
         ("strokes per minute", 60 * strokes / seconds, None),
@@ -209,6 +214,14 @@ def blink_times(weight: Floats) -> Floats:
         opening = np.argmax(up < 0.1) / FINE - np.argmax(up < 0.9) / FINE
         rows.append((peak / FINE, closing, opening))
     return np.asarray(rows).reshape(-1, 3)
+
+
+def arrivals(speed: Floats) -> Floats:
+    """A wrist's speed (m/s) at `FINE` -> seconds at which its quicker movements have all but stopped."""
+    from scipy.signal import find_peaks
+
+    peaks = find_peaks(speed, height=0.4, distance=round(0.15 * FINE))[0]
+    return np.array([(p + np.argmax(speed[p:] < 0.3 * speed[p])) / FINE for p in peaks])
 
 
 def on_accent(apexes: Floats, speech: Speech) -> NDArray[np.bool_]:

@@ -20,9 +20,9 @@ Floats = NDArray[np.float64]
 
 _ARM = Limb(offset("left_elbow"), offset("left_wrist"), np.array([0.0, 0.0, -1.0]))
 _SHOULDER = REST[JOINT_INDEX["left_shoulder"]]
-_POLE = np.array([0.22, -0.66, -0.72])  # elbows point down, back and a little out
+_POLE = np.array([0.28, -0.66, -0.70])  # elbows point down, back and a little out
 _TORSO = (0.205, 0.165)  # half axes (x, z) of the upright cylinder that wrists stay out of, metres
-_APART = 0.04  # how far fingertips stay from the middle, metres
+_APART = 0.05  # how far fingertips stay from the middle, metres
 _PARTS = ("collar", "shoulder", "elbow", "wrist")
 
 

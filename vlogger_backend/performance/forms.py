@@ -40,7 +40,7 @@ FORMS = (
     Form("self", 0.3, 0.4, (-0.08, -0.40, 0.45), (-0.08, -0.1, -0.15), ((30, 4, 10), (38, -8, 12)), ("cupped", "flat")),
 )  # fmt: skip
 
-HANGING: tuple[Triple, Triple] = (0.14, -0.965, 0.09), (-12.0, 2.0, 0.0)
+HANGING: tuple[Triple, Triple] = (0.185, -0.955, 0.09), (-10.0, 2.0, 0.0)
 """Place and wrist of a hand beside the thigh."""
 IN_FRONT: tuple[Triple, Triple] = (-0.09, -0.60, 0.45), (22.0, -4.0, 6.0)
 """Place and wrist of a hand held before the belly."""

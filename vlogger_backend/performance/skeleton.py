@@ -22,7 +22,7 @@ _LEFT = {
     "foot": (0.129, -0.989, 0.157), "collar": (0.023, 0.390, 0.050), "shoulder": (0.210, 0.380, 0.046),
     "elbow": (0.473, 0.380, 0.046), "wrist": (0.731, 0.380, 0.046),
 }  # fmt: skip
-HAND_LENGTH = 0.18
+HAND_LENGTH = 0.195
 """Wrist to the tip of the middle finger, metres."""
 
 
