@@ -94,9 +94,12 @@ def plan_gestures(speech: Speech, style: Style, rng: np.random.Generator) -> Ges
     strokes: list[Stroke] = []
     units = _units(speech, style, rng)
     ends = [p.end for p in phrases(speech)]
+    lifted: tuple[int, ...] = ()
     for i, unit in enumerate(units):
         hands = manner.hands(rng)
-        used = hands
+        lifted = tuple(hand for hand in lifted if hand not in hands)
+        _relax(tracks, lifted, unit[0].time - 0.7, manner, rng)
+        used = (*hands, *lifted)
         kind = manner.kind(len(hands), rng)
         home = rng.normal(0.0, (0.06, 0.07, 0.04))
         before = -1.0
@@ -112,6 +115,8 @@ def plan_gestures(speech: Speech, style: Style, rng: np.random.Generator) -> Ges
                         _relax(tracks, hands[1:], before + rng.uniform(0.2, 0.4), manner, rng)
                     hands = (hands[0], 1 - hands[0]) if len(hands) == 1 else hands[:1]
                     used = tuple(dict.fromkeys((*used, *hands)))
+                    if len(hands) == 2 and kind.both < 0.5:
+                        kind = manner.kind(2, rng, kind)
             size = manner.size * (0.5 + 0.8 * accent.strength) * float(rng.lognormal(0.0, 0.2))
             size = float(np.clip(size * (0.65 if repeat else 1.0), 0.3, 1.7))
             hold = rng.uniform(0.1, 0.3) if before < 0 and rng.random() < 0.25 else 0.0
@@ -129,7 +134,9 @@ def plan_gestures(speech: Speech, style: Style, rng: np.random.Generator) -> Ges
         upcoming = units[i + 1][0].time - 1.2 if i + 1 < len(units) else speech.duration
         leave = _leave(before, ends, rng)
         if leave > upcoming:
-            continue  # the next unit starts from where this one ended
+            lifted = used  # no time to rest: the next unit starts from where this one ended
+            continue
+        lifted = ()
         front = _rest(tracks, used, manner, front, leave, rng)
         # hands that wait for long change their place now and then
         while (leave := leave + rng.uniform(4.0, 9.0)) < upcoming - 2.0:
