@@ -34,6 +34,8 @@ _SEAL_RAMP = (0.02, 0.110)
 """Shortest and longest time (s) in which lips close before a seal or part after it."""
 _MEETING = 0.12
 """The part of a seal in which the lips are still meeting: what is labelled as its start is their last narrowing."""
+_PARTING = 0.20
+"""The part of a seal in which they already part (Edwards et al. 2016 sustain a sound to three quarters of it)."""
 _SHORT_PAUSE = 0.16
 """Pauses shorter than this (s) leave the mouth between its neighbours; longer ones shut it."""
 
@@ -192,7 +194,8 @@ def _on_frames(contacts: Array, fps: float) -> Array:
     start, end, on, off = contacts.T
     middle = (start + end) / 2 * fps
     touch = np.minimum(start + _MEETING * (end - start), np.floor(middle) / fps)
-    return np.stack([touch, np.maximum(end, np.ceil(middle) / fps), on, off], axis=1)
+    part = np.maximum(end - _PARTING * (end - start), np.ceil(middle) / fps)
+    return np.stack([touch, part, on, off], axis=1)
 
 
 def _contact(times: Array, contacts: Array) -> Array:
