@@ -1,9 +1,10 @@
 """Building a character in the scene: mesh, materials, shape keys and armature, from arrays.
 
 In Blender the character stands upright and faces -Y. Bones have SMPL-X's names and point along the limb, Y down the
-bone as Blender draws it, rolled so that X is the hinge of elbows, knees and fingers. Rotations are therefore turned
-into each bone's frame (see `core.rotations.in_frame`). A bone `root` at the origin carries the pelvis, as game engines
-expect.
+bone as Blender draws it. Rotations are therefore turned into each bone's frame (see `core.rotations.in_frame`). They
+are rolled so that elbows and knees bend about X and fingers about Z, and so that no bone is twisted against its parent:
+FBX has Euler angles, X first and Z last, which lock at a quarter turn about Y. A bone `root` at the origin carries the
+pelvis, as game engines expect.
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ _TOWARDS = {
     "right_wrist": "right_middle1",
 }
 """Where a bone points whose joint has several children; the head is drawn straight up."""
-_AHEAD = ("jaw", "left_eye_smplhf", "right_eye_smplhf", "left_foot", "right_foot")
+_AHEAD = ("jaw", "left_eye_smplhf", "right_eye_smplhf", "left_ankle", "right_ankle", "left_foot", "right_foot")
+"""Bones that point ahead; of these the Z axis is up, of all others it is in front."""
 _SHORTEST = 0.005
 """Metres. Blender removes bones without length."""
 
@@ -73,6 +75,7 @@ def _mesh(data: CharacterData, to_scene: NDArray[np.float64]) -> Any:
 
 
 def _material(data: MaterialData) -> Any:
+    """A material as the FBX exporter understands it: a texture stands in place of the colour."""
     material = bpy.data.materials.new(data.name)
     material.use_nodes = True
     material.diffuse_color = data.color
@@ -144,7 +147,7 @@ def _armature(context: Any, data: CharacterData, to_scene: NDArray[np.float64]) 
     for name, parent, head, tail in zip(data.joint_names, data.joint_parents, heads, tails, strict=True):
         bone = armature.data.edit_bones.new(name)
         bone.head, bone.tail = head, tail
-        bone.align_roll(_hinge(name, tail - head))
+        bone.align_roll(_UP if name in _AHEAD else _FRONT)
         bone.parent = root if parent < 0 else bones[parent]
         bones.append(bone)
     bpy.ops.object.mode_set(mode="OBJECT")
@@ -162,20 +165,13 @@ def _tails(data: CharacterData, heads: NDArray[np.float64], scale: float) -> NDA
             along = heads[names.index(_TOWARDS[name])] - heads[joint]
         elif name == "head":
             along = _UP * length * 2
-        elif name in _AHEAD:
-            along = _FRONT * length / 2
         elif len(children) == 1:
             along = heads[children[0]] - heads[joint]
+        elif name in _AHEAD:
+            along = _FRONT * length / 2
         else:
             along = (heads[joint] - heads[parents[joint]]) * 0.8
         if np.linalg.norm(along) < _SHORTEST * scale:
             along = _UP * _SHORTEST * scale
         tails[joint] = heads[joint] + along
     return tails
-
-
-def _hinge(name: str, along: NDArray[np.float64]) -> NDArray[np.float64]:
-    """What the bone's Z axis should face, so that its X axis is the hinge: the front, or up for hands and feet."""
-    hand = name.startswith(("left_", "right_")) and name[-1].isdigit()
-    ahead = abs(along @ _FRONT) > 0.7 * np.linalg.norm(along)
-    return _UP if hand or ahead or name.endswith("_wrist") else _FRONT

@@ -14,14 +14,13 @@ from typing import Any
 
 import bpy
 
-from ..core.errors import AddonError
 from .character import Character
 
 
 def export_fbx(context: Any, path: Path, character: Character, name: str, first: int, last: int) -> None:
     """Write the character with the Actions that are assigned to it, frames `first` to `last`, as one take `name`.
 
-    Y up, bones and face keyed on every frame, textures inside. Raises AddonError if Blender refuses.
+    Y up, bones and face keyed on every frame, textures inside. Raises RuntimeError with Blender's reason if it fails.
     """
     with _only_this(context, character, name, first, last), _mesh_at_rest(character.mesh):
         try:
@@ -44,7 +43,9 @@ def export_fbx(context: Any, path: Path, character: Character, name: str, first:
                 embed_textures=True,
             )
         except RuntimeError as error:
-            raise AddonError(f"Blender could not write {path}: {error}") from error
+            # Operators put a whole traceback into the message, and where it was raised at its end.
+            lines = [line for line in str(error).splitlines() if line and not line.startswith(("Location", " "))]
+            raise RuntimeError(f"Blender could not write {path}: {lines[-1]}") from error
 
 
 @contextmanager

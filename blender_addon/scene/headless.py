@@ -1,7 +1,7 @@
 """Export without a window: `python -m blender_addon.scene.headless FOLDER`, where Blender is the `bpy` module.
 
 The folder holds `character.npz` and `take.npz`; `take.fbx` is written beside them. Lines `progress 0.25` on stdout tell
-how far it is. The exit code is 2 if the user can mend what is wrong; the last line on stderr says what that is.
+how far it is. If it fails, the last line says why, and the exit code is 2 if the user can mend it, else 1.
 """
 
 from __future__ import annotations
@@ -68,19 +68,21 @@ def _make_repeatable() -> None:
 
 
 def main() -> None:
-    code = 0
+    code = 1
     try:
         write_fbx(Path(sys.argv[1]), sys.argv[2])
+        code = 0
     except AddonError as error:
-        print(error, file=sys.stderr)
+        print(error)
         code = 2
-    except Exception:
-        traceback.print_exc()
-        code = 1
-    sys.stdout.flush()
-    sys.stderr.flush()
-    # Not sys.exit: once an image was loaded, bpy 4.5 can wait for one of its own threads for ever when it is torn down.
-    os._exit(code)
+    except BaseException:
+        traceback.print_exc(file=sys.stdout)
+    finally:
+        try:
+            sys.stdout.flush()
+        finally:
+            # Not sys.exit: once an image was loaded, bpy 4.5 can wait for ever for a thread of its own to end.
+            os._exit(code)
 
 
 if __name__ == "__main__":

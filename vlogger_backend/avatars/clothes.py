@@ -83,9 +83,11 @@ def _in_shoes(body: AnnyBody, place: Doubles | Floats) -> Doubles:
 
 
 def _snug(body: AnnyBody, place: Doubles) -> Doubles:
-    """1 at the neckline and the cuffs, where a jumper hugs the body, to 0 some centimetres away."""
+    """1 at the neckline and the cuffs, where a jumper hugs the body, less on the sleeves, 0 on the chest."""
     wrist = body.joints[JOINT_INDEX["left_wrist"], 0] - np.abs(place[:, 0])
-    return np.asarray(np.clip(1 - np.minimum(np.abs(_neckline(body, place)) / 0.07, np.abs(wrist) / 0.09), 0, 1))
+    rims = np.minimum(np.abs(_neckline(body, place)) / 0.07, np.abs(wrist) / 0.09)
+    sleeve = 0.35 * np.clip((np.abs(place[:, 0]) - body.joints[JOINT_INDEX["left_shoulder"], 0]) / 0.05, 0, 1)
+    return np.asarray(np.clip(np.maximum(1 - rims, sleeve), 0, 1))
 
 
 def _drape(suit: Part, looseness: float, rounds: int, snug: Doubles) -> Doubles:

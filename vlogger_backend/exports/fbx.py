@@ -5,6 +5,7 @@ Of its own, because bpy writes to stdout, keeps a global scene, and takes the wh
 
 from __future__ import annotations
 
+import errno
 import importlib.util
 import os
 import shutil
@@ -40,7 +41,7 @@ def write_fbx(path: Path, avatar: Avatar, motion: Motion, name: str, progress: P
         raise InputError(f"{path} was not written: the take has no frames. Make it from a longer sound.")
     if importlib.util.find_spec("bpy") is None:
         raise InputError('FBX is written by Blender\'s Python module: install it with: pip install "bpy==4.5.*"')
-    with tempfile.TemporaryDirectory(prefix="vlogger-") as folder, writing(path) as temporary:
+    with writing(path) as temporary, tempfile.TemporaryDirectory(prefix="vlogger-") as folder:
         save_character(Path(folder) / "character.npz", _character(avatar))
         _save_curves(Path(folder) / "take.npz", motion)
         _run_blender(Path(folder), name, progress)
@@ -69,29 +70,30 @@ def _need_blender() -> None:
 
 def _run_blender(folder: Path, name: str, progress: Progress) -> None:
     """Run the add-on's exporter on a folder; whatever happens here, Ctrl-C included, it does not outlive us."""
-    errors = folder / "errors.txt"
     command = [sys.executable, "-P", "-m", "blender_addon.scene.headless", str(folder), name]
+    last = "it said nothing"
     progress(_STAGE, 0.0)
-    with (
-        open(errors, "wb") as stderr,
-        subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=stderr, text=True,
-            encoding="utf-8", errors="replace", env=_environment(),
-        ) as process,
-    ):  # fmt: skip
+    # What it says is read as it comes, not kept in a file: the disk may be what is full.
+    with subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        encoding="utf-8", errors="replace", env=_environment(),
+    ) as process:  # fmt: skip
         assert process.stdout is not None
         try:
             for line in process.stdout:
                 if line.startswith("progress "):
                     progress(_STAGE, float(line.split()[1]))
+                else:
+                    last = line.strip() or last
         except BaseException:
             process.kill()
             raise
-    if process.returncode or not (folder / "take.fbx").exists():
-        said = errors.read_text("utf-8", "replace").strip().splitlines() or ["it said nothing"]
-        if process.returncode == 2:
-            raise InputError(said[-1])
-        raise RuntimeError(f"Blender stopped with exit code {process.returncode}: {said[-1]}")
+    if process.returncode == 2:
+        raise InputError(last)
+    if process.returncode and f"[Errno {errno.ENOSPC}]" in last:
+        raise OSError(errno.ENOSPC, last)
+    if process.returncode:
+        raise RuntimeError(f"Blender stopped with exit code {process.returncode}: {last}")
     progress(_STAGE, 1.0)
 
 

@@ -56,6 +56,7 @@ class LipPlan:
     seals: Array
     bites: Array
     press: float
+    smile: float
     asymmetry: float
 
     def at(self, times: Array, fps: float) -> dict[str, Array]:
@@ -67,7 +68,7 @@ class LipPlan:
         shapes = dict(zip(_SHAPES, self._shapes(times).T, strict=True))
         seal = _contact(times, _on_frames(self.seals, fps))
         bite = _contact(times, _on_frames(self.bites, fps)) * (1 - seal)
-        return _arkit(shapes, seal, bite, self.press, self.asymmetry)
+        return _arkit(shapes, seal, bite, self.press, self.smile, self.asymmetry)
 
     def _shapes(self, times: Array) -> Array:
         """(T, 6): dominance-weighted mean of the segments' targets."""
@@ -82,7 +83,7 @@ class LipPlan:
 
 
 def plan_lips(speech: Speech, style: Style, rng: np.random.Generator) -> LipPlan:
-    """Plan the mouth for a whole speech. `rng` decides how firmly this speaker seals and how asymmetric they are."""
+    """Plan the mouth for a whole speech. `rng` decides how this speaker seals, smiles and is asymmetric."""
     strength = _strength(speech, style)
     centre, half, target, dominance = [], [], [], []
     for i, phone in enumerate(speech.phones):
@@ -101,6 +102,7 @@ def plan_lips(speech: Speech, style: Style, rng: np.random.Generator) -> LipPlan
         seals=_contacts(speech.phones, "close"),
         bites=_contacts(speech.phones, "bite"),
         press=float(rng.uniform(0.16, 0.30)),
+        smile=float(rng.uniform(0.05, 0.11)),
         asymmetry=float(rng.normal(0, 0.04)),
     )
 
@@ -216,7 +218,9 @@ def _smooth(x: Array) -> Array:
     return x * x * (3 - 2 * x)
 
 
-def _arkit(shapes: dict[str, Array], seal: Array, bite: Array, press: float, asymmetry: float) -> dict[str, Array]:
+def _arkit(
+    shapes: dict[str, Array], seal: Array, bite: Array, press: float, smile: float, asymmetry: float
+) -> dict[str, Array]:
     """Articulation -> ARKit weights (the pose table is our own, tuned on the built-in face).
 
     ARKit's `mouthClose` closes the lips over an open jaw: equal to `jawOpen`, the lips just touch.
@@ -231,7 +235,7 @@ def _arkit(shapes: dict[str, Array], seal: Array, bite: Array, press: float, asy
     left, right = 1 + asymmetry, 1 - asymmetry
     both = {
         "mouthStretch": 0.42 * spread,
-        "mouthSmile": 0.30 * spread * (1 - 0.4 * seal),
+        "mouthSmile": (0.30 * spread + smile * (1 - np.clip(rounding, 0, 1))) * (1 - 0.4 * seal),
         "mouthDimple": 0.10 * spread,
         "mouthPress": press * seal + 0.08 * bite,
         "mouthUpperUp": 0.34 * teeth + 0.06 * funnel + 0.56 * bite,

@@ -226,8 +226,12 @@ def _material(material: Material) -> Any:
 
 def _texture(pixels: NDArray[np.uint8]) -> Any:
     import pyrender
+    from OpenGL import GL
 
-    return pyrender.Texture(source=pixels, source_channels="RGBA" if pixels.shape[2] == 4 else "RGB")
+    sampler = pyrender.Sampler(
+        minFilter=GL.GL_LINEAR_MIPMAP_NEAREST, magFilter=GL.GL_LINEAR
+    )  # trilinear is slow in Mesa
+    return pyrender.Texture(source=pixels, source_channels="RGBA" if pixels.shape[2] == 4 else "RGB", sampler=sampler)
 
 
 def _camera(avatar: Avatar, view: View) -> tuple[NDArray[np.float64], float]:

@@ -34,6 +34,10 @@ _LIFTER = 22
 _PREEMPHASIS = 0.97
 _SHIFTED_LOG = 1024 * np.log(1.0001)
 """Sphinx keeps log probabilities as integers: base 1.0001, divided by 1024."""
+_FLOOR = 1e-4
+"""Of the mean power: noise that every recording has, also one whose pauses were made perfectly silent."""
+_UNHEARD = 50.0
+"""dB below the loudest frames; nothing is said there."""
 _NOISE = -6.0
 """Log probability that a noise comes next."""
 _POSITIONS = {"inside": 0, "begin": 1, "end": 2, "single": 3}
@@ -119,7 +123,8 @@ class AcousticModel:
         windows = np.lib.stride_tricks.sliding_window_view(emphasised, _WINDOW)[::_HOP]
         power = np.abs(np.fft.rfft(windows * np.hamming(_WINDOW), _FFT)) ** 2
         mel = power @ self._filters
-        cepstra: NDArray[np.float64] = np.log(_without_noise(mel) + 1e-4) @ self._cosines
+        mel += _FLOOR * mel.mean() + 1.0
+        cepstra: NDArray[np.float64] = np.log(_without_noise(mel)) @ self._cosines
         return cepstra
 
     @cached_property
@@ -161,6 +166,11 @@ class AcousticModel:
                 result[:, own] += np.log(mixed + 1e-30) + top
         return result
 
+    def phone_scores(self, features: Scores) -> Scores:
+        """(T, phones, 3) log likelihood of each frame for each state of each phone, whatever its neighbours."""
+        senones = np.concatenate([self.senones(phone) for phone in self.phones])
+        return self.scores(features, senones).reshape(len(features), len(self.phones), STATES)
+
     def _read_phones(self, data: bytes) -> None:
         """The model definition: phones, triphones, and the senones of each ("BMDF", described in its own header)."""
         if data[:4] != b"BMDF":
@@ -196,18 +206,23 @@ def levels(samples: NDArray[np.float32]) -> Scores:
     padded = np.zeros(frames * _HOP, np.float32)
     padded[: len(samples)] = samples[: len(padded)]
     power: Scores = np.square(padded).reshape(frames, _HOP).mean(axis=1)
-    return 10 * np.log10(power + np.float32(1e-10))
+    decibels: Scores = 10 * np.log10(power + np.float32(1e-10))
+    return decibels
 
 
-def silence_bonus(samples: NDArray[np.float32]) -> Scores:
-    """(T,) what to add to silence's log likelihood: nothing in quiet frames, less and less than nothing in loud ones.
+def loud_from(level: Scores) -> float:
+    """The level (dB) from which frames are too loud for silence, in a sound whose frames have these levels."""
+    low, high = np.percentile(level, [5, 95])
+    return float(low + 0.4 * (high - low))
+
+
+def silence_bonus(level: Scores) -> Scores:
+    """(T,) what to add to silence's log likelihood: the less, the louder the frame; a lot where nothing can be heard.
 
     The model compares spectra whose mean level was taken away; this gives the level its say.
     """
-    level = levels(samples)
-    low, high = np.percentile(level, [5, 95])
-    middle = low + 0.4 * (high - low)
-    bonus: Scores = (-0.3 * np.maximum(level - middle, 0)).astype(np.float32)
+    unheard = level < np.percentile(level, 95) - _UNHEARD
+    bonus: Scores = np.where(unheard, 10.0, -0.3 * np.maximum(level - loud_from(level), 0)).astype(np.float32)
     return bonus
 
 

@@ -30,11 +30,13 @@ _FORMATS = (
 )
 """The container formats that hold their sound themselves. Playlists and scripts, which open other files, are not
 among them."""
-_EXACT_LENGTH = ("wav", "w64", "aiff", "flac", "mov", "caf")
+_EXACT_LENGTH = ("w64", "aiff", "flac", "mov", "caf")
 """Formats whose header tells the exact length, so that a cut-off file can be known."""
 _LOWEST_RATE, _HIGHEST_RATE = 4000, 768000
 _SHORTEST = 0.1
 _BLOCK = RATE
+_GREATEST = 1e6
+"""What no float sample exceeds; 1 is full scale, though some programs write up to 32768."""
 _MOST_BROKEN = 0.01
 _PEAK = 0.9
 _MOST_GAIN = 1000.0
@@ -64,13 +66,16 @@ def open_sound(path: Path | str) -> Sound:
     """Read through a file once to learn its length and level.
 
     Any channels become one (5.1 by ITU-R BS.775: centre and sides, no bass channel). A constant offset is removed and
-    the level raised or lowered to full range. Up to 1 % of broken samples (NaN, infinite) are taken as silence.
+    the level raised or lowered to full range. Up to 1 % of broken samples (NaN, infinite) are taken as zero.
 
     Raises InputError for what can't be used: no such file, a folder, an address, not a sound, a video without sound,
     a rate that no sound has, under 0.1 s, cut off (its header promises more than is there), too many broken samples.
     """
+    if "://" in str(path):
+        raise InputError(f"{path} is an address, and vlogger reads files only: download it first.")
     path = Path(path)
     _check_is_file(path)
+    _check_whole_wav(path)
     count = 0
     total = 0.0
     low, high = np.inf, -np.inf
@@ -91,8 +96,6 @@ def open_sound(path: Path | str) -> Sound:
 
 
 def _check_is_file(path: Path) -> None:
-    if "://" in str(path) or ":/" in str(path)[2:]:
-        raise InputError(f"{path} is an address, and vlogger reads files only: download it first.")
     try:
         if path.is_dir():
             raise InputError(f"{path} is a folder: name the sound file in it.")
@@ -104,6 +107,17 @@ def _check_is_file(path: Path) -> None:
             pass
     except OSError as error:
         raise InputError(f"{path} can't be opened ({error.strerror}): check its name and permissions.") from error
+
+
+def _check_whole_wav(path: Path) -> None:
+    """FFmpeg takes a wav file that was cut off for a shorter one, so its header is compared with the file here."""
+    size = path.stat().st_size
+    with open(path, "rb") as file:
+        start = file.read(8)
+    promised = int.from_bytes(start[4:8], "little") + 8
+    # recorders that write to a pipe leave a length that can't be
+    if start[:4] == b"RIFF" and size < promised < 0x7FFFFF00 and size < 0.98 * promised - 64:
+        raise InputError(f"{path} is cut off ({size} of {promised} bytes are there): copy or export it again.")
 
 
 def _mono_blocks(path: Path) -> Iterator[NDArray[np.float32]]:
@@ -190,13 +204,14 @@ def _frames(path: Path, container: InputContainer, stream: AudioStream) -> Itera
 
 
 def _repaired(frame: AudioFrame) -> tuple[AudioFrame, int]:
-    """The frame with NaN and infinite samples as zeros, and how many there were."""
+    """The frame with samples that can't be (NaN, infinite, beyond all measure) as zeros, and how many there were."""
     if not frame.format.name.startswith(("flt", "dbl")):
         return frame, 0
     import av
 
     values = frame.to_ndarray()
-    sound = np.isfinite(values)
+    with np.errstate(invalid="ignore"):
+        sound = np.abs(values) < _GREATEST
     bad = int(values.size - np.count_nonzero(sound))
     if not bad:
         return frame, 0

@@ -22,6 +22,9 @@ from .pronounce import Dictionary, WrittenWord, pronounce
 from .prosody import Prosody, accents, emphasis
 from .recognise import Recogniser
 
+_HIGHEST_COST, _HIGHEST_COST_FOREIGN = 5.5, 8.5
+"""What a text may cost to align before it is taken as not what is said; the acoustic model is an English one."""
+
 
 class Listener:
     """Makes Speech of sound files. The models are loaded on first use and kept for the next file."""
@@ -62,7 +65,11 @@ class Listener:
         prosody = Prosody()
         blocks = _watched(sound, prosody, progress)
         try:
-            parts = align(self._model, blocks, words) if words else self._recogniser.recognise(blocks)
+            parts = (
+                align(self._model, blocks, words, _HIGHEST_COST if code.startswith("en") else _HIGHEST_COST_FOREIGN)
+                if words
+                else self._recogniser.recognise(blocks)
+            )
             phones = _joined(phone for part in parts for phone in part)
         except NoAlignment:
             raise _mismatch(sound) from None

@@ -213,7 +213,7 @@ def _check_script(text: str, code: str) -> None:
     letters = [unicodedata.name(c, "?").split()[0] for c in text if unicodedata.category(c)[0] == "L"]
     foreign = [script for script in letters if script not in scripts and script not in ("MODIFIER", "FULLWIDTH")]
     if len(foreign) > 0.5 * len(letters):
-        common = max(sorted(set(foreign)), key=foreign.count).capitalize()
+        common = max(sorted(set(foreign)), key=foreign.count).replace("CJK", "Chinese").capitalize()
         raise InputError(
             f"The text {_short(text)!r} is in {common} letters, which {code!r} is not written in: "
             f"give the language of the text, or leave the text out."

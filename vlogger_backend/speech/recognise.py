@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..motion.speech import SILENCE, Phone
-from .acoustics import FRAME, SILENCE_PHONE, STATES, AcousticModel, Scores, read_phone_pairs, silence_bonus
+from .acoustics import FRAME, SILENCE_PHONE, AcousticModel, Scores, levels, read_phone_pairs, silence_bonus
 from .audio import RATE
 from .phones import UNSTRESSED_IPA, from_arpabet
 
@@ -48,7 +48,6 @@ class Recogniser:
 
     def __init__(self, model: AcousticModel) -> None:
         self._model = model
-        self._senones = np.concatenate([model.senones(phone) for phone in model.phones])
         self._pairs = np.exp(_PAIR_SCALE * read_phone_pairs(model.phones))
         self._stay = np.exp(model.stay.astype(np.float64))
         self._leave = np.exp(model.leave.astype(np.float64))
@@ -73,9 +72,8 @@ class Recogniser:
         yield self._recognise(held, start)
 
     def _recognise(self, samples: NDArray[np.float32], start: float) -> list[Phone]:
-        scores = self._model.scores(self._model.features(samples), self._senones)
-        scores = scores.reshape(len(scores), -1, STATES)
-        scores[:, self._silence] += silence_bonus(samples)[:, None]
+        scores = self._model.phone_scores(self._model.features(samples))
+        scores[:, self._silence] += silence_bonus(levels(samples))[:, None]
         found = self._decide(self._posteriors(scores))
         changes = np.flatnonzero(np.diff(found)) + 1
         bounds = [0, *changes.tolist(), len(found)]

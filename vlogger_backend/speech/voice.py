@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import wave
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,12 @@ from ..errors import InputError
 from ..files import writing
 from .espeak import espeak
 
-WORDS_PER_MINUTE = 155
+WORDS_PER_MINUTE = 160
+"""A calm speaker; espeak-ng's own default is 175."""
+VARIANT = "f2"
+"""Of espeak-ng's voices the clearest: breath fills its spectrum, and a model of human speech takes it for human."""
+_BEFORE, _AFTER = 0.2, 0.4
+"""Seconds of silence around the speech: room for the character to draw breath and come to rest."""
 
 
 def say(text: str, path: Path | str, language: str = "en") -> None:
@@ -18,15 +24,16 @@ def say(text: str, path: Path | str, language: str = "en") -> None:
 
     Raises InputError for an unknown language, a text that can't be spoken, or a file that can't be written.
     """
-    import wave
-
-    if not any(c.isalnum() for c in text):
+    if not any(letter.isalnum() for letter in text):
         raise InputError(f"The text {text.strip()!r} has no words in it: write what is to be said.")
-    spoken = espeak().say(text, language, WORDS_PER_MINUTE)
-    if not np.any(spoken.samples):
-        raise InputError(f"The text can't be read aloud in {language!r}: choose its language.")
+    spoken = espeak().say(text, language, WORDS_PER_MINUTE, VARIANT)
+    heard = np.flatnonzero(spoken.samples)
+    if not len(heard):
+        raise InputError(f"The text {text.strip()[:40]!r} can't be read aloud in {language!r}: choose its language.")
+    before, after = (np.zeros(round(seconds * spoken.rate), np.int16) for seconds in (_BEFORE, _AFTER))
+    sound = np.concatenate([before, spoken.samples[heard[0] : heard[-1] + 1], after])
     with writing(Path(path)) as temporary, wave.open(str(temporary), "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(2)
         file.setframerate(spoken.rate)
-        file.writeframes(spoken.samples.tobytes())
+        file.writeframes(sound.astype("<i2").tobytes())

@@ -24,14 +24,22 @@ in vec2 uv;
 out vec4 frag_color;
 
 const float PI = 3.14159265;
-const vec3 LIGHTS[3] = vec3[](vec3(-0.48, 0.56, 0.68), vec3(0.77, 0.15, 0.62), vec3(0.45, 0.55, -0.70));
+const vec3 LIGHTS[3] = vec3[](vec3(-0.479, 0.559, 0.678), vec3(0.770, 0.150, 0.620), vec3(0.451, 0.552, -0.702));
 const vec3 COLORS[3] = vec3[](vec3(2.55, 2.40, 2.22), vec3(0.62, 0.70, 0.80), vec3(1.45, 1.50, 1.60));
 const vec3 SKY = vec3(0.50, 0.52, 0.56);
 const vec3 GROUND = vec3(0.22, 0.20, 0.19);
 
-vec3 from_srgb(vec3 color)
+// Polynomial and square roots in place of powers, which are slow where the processor draws.
+vec3 from_srgb(vec3 c)
 {
-    return pow(color, vec3(2.2));
+    return c * (c * (c * 0.305306011 + 0.682171111) + 0.012522878);
+}
+
+vec3 to_srgb(vec3 c)
+{
+    vec3 a = sqrt(c);
+    vec3 b = sqrt(a);
+    return 0.662002687 * a + 0.684122060 * b - 0.323583601 * sqrt(b) - 0.0225411470 * c;
 }
 
 void main()
@@ -47,27 +55,29 @@ void main()
 #endif
     vec3 n = normalize(gl_FrontFacing ? world_normal : -world_normal);
     vec3 v = normalize(cam_pos - world_position);
-    float nv = max(dot(n, v), 0.02);
-    float a2 = pow(material.roughness_factor, 4.0);
+    float a2 = material.roughness_factor * material.roughness_factor;
+    a2 *= a2;
     vec3 f0 = mix(vec3(0.04), base.rgb, material.metallic_factor);
     vec3 diffuse = base.rgb * (1.0 - material.metallic_factor);
     vec3 wrap = material.emissive_factor;
+    vec3 spread = 1.6 / PI / ((1.0 + wrap) * (1.0 + wrap));
+    float shine = a2 / (PI * 4.0 * (material.roughness_factor + 0.5));
 
     vec3 color = diffuse * mix(GROUND, SKY, n.y * 0.5 + 0.5);
     for (int i = 0; i < 3; i++) {
-        vec3 l = normalize(LIGHTS[i]);
+        vec3 l = LIGHTS[i];
         float nl = dot(n, l);
-        vec3 lit = max((nl + wrap) / ((1.0 + wrap) * (1.0 + wrap)), 0.0);
-        color += diffuse * lit * COLORS[i] / PI * 1.6;
+        color += diffuse * max((nl + wrap) * spread, 0.0) * COLORS[i];
         if (nl > 0.0) {
             vec3 h = normalize(l + v);
             float nh = max(dot(n, h), 0.0);
             float d = nh * nh * (a2 - 1.0) + 1.0;
             float vh = max(dot(v, h), 0.05);
-            vec3 f = f0 + (1.0 - f0) * pow(1.0 - vh, 5.0) * (1.0 - material.roughness_factor);
-            color += nl * COLORS[i] * f * a2 / (PI * d * d * 4.0 * vh * vh * (material.roughness_factor + 0.5));
+            float graze = (1.0 - vh) * (1.0 - vh);
+            vec3 f = f0 + (1.0 - f0) * (graze * graze * (1.0 - vh) * (1.0 - material.roughness_factor));
+            color += COLORS[i] * f * (nl * shine / (d * d * vh * vh));
         }
     }
     color = color * (1.0 + color * 0.12) / (1.0 + color * 0.42);  // a gentle shoulder: highlights roll off
-    frag_color = vec4(pow(clamp(color, 0.0, 1.0), vec3(1.0 / 2.2)), base.a);
+    frag_color = vec4(to_srgb(clamp(color, 0.0, 1.0)), base.a);
 }
