@@ -1,6 +1,6 @@
-"""Export without a window: `python -m blender_addon.scene.headless FOLDER`, where Blender is the `bpy` module.
+"""Export without a window: `python -m blender_addon.scene.headless FOLDER NAME`, where Blender is the `bpy` module.
 
-The folder holds `character.npz` and `take.npz`; `take.fbx` is written beside them. Lines `progress 0.25` on stdout tell
+The folder holds `character.npz` and `take.npz`; `take.fbx` is written beside them, with one take called NAME. Lines `progress 0.25` on stdout tell
 how far it is. If it fails, the last line says why, and the exit code is 2 if the user can mend it, else 1.
 """
 
