@@ -1,7 +1,8 @@
 """Export without a window: `python -m blender_addon.scene.headless FOLDER NAME`, where Blender is the `bpy` module.
 
-The folder holds `character.npz` and `take.npz`; `take.fbx` is written beside them, with one take called NAME. Lines `progress 0.25` on stdout tell
-how far it is. If it fails, the last line says why, and the exit code is 2 if the user can mend it, else 1.
+The folder holds `character.npz` and `take.npz`; `take.fbx` is written beside them, with one take called NAME. Lines
+`progress 0.25` on stdout tell how far it is. If it fails, the last line says why, and the exit code is 2 if the user
+can mend it, else 1.
 """
 
 from __future__ import annotations
