@@ -101,10 +101,11 @@ def test_morphs_are_52_and_small_enough_to_be_of_a_face(avatar):
 
 
 def test_skin_under_the_clothes_is_cut_away(avatar):
-    """So that none of it can poke through: the torso has no skin below the collar."""
+    """So that none of it can poke through: no skin between collar and cuffs, none below."""
     skin = avatar.vertices[np.unique(avatar.faces_of("skin"))]
-    torso = np.abs(skin[:, 0]) < 0.5
-    assert skin[torso, 1].min() > joint(avatar, "spine3")[1]
+    hand = np.abs(skin[:, 0]) > joint(avatar, "left_wrist")[0] - 0.09
+    assert skin[~hand, 1].min() > joint(avatar, "spine3")[1]
+    assert np.abs(skin[~hand, 0]).max() < joint(avatar, "left_shoulder")[0]
 
 
 def test_wrong_shapes_are_refused(avatar):

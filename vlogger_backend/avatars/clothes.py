@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 from scipy import sparse
+from scipy.special import expit
 
 from ..motion.names import JOINT_INDEX
 from .anny_body import AnnyBody, Doubles
@@ -19,7 +20,8 @@ _JUMPER, _TROUSERS, _SHOES, _SOLES = (
 )  # fmt: skip
 _SIZE = 1024
 _MARGIN = 0.05  # how far skin reaches under the edges of cloth, metres
-_HEM = 0.004  # how far a hem is turned in, metres
+_SOLE = 0.012  # thickness, metres
+_HEM = 0.008  # how far a hem is turned in, metres
 
 
 def clothes_parts(body: AnnyBody) -> list[Part]:
@@ -32,7 +34,7 @@ def clothes_parts(body: AnnyBody) -> list[Part]:
     parts = []
     for name, looseness, rounds, within, paint, roughness in (
         ("jumper", 0.011, 9, _in_jumper, _paint_jumper, 0.9),
-        ("trousers", 0.006, 8, _in_trousers, _paint_trousers, 0.85),
+        ("trousers", 0.009, 8, _in_trousers, _paint_trousers, 0.85),
         ("shoes", 0.006, 4, _in_shoes, _paint_shoes, 0.55),
     ):
         snug = _snug(body, suit.vertices) if name == "jumper" else np.zeros(len(suit.vertices))
@@ -59,21 +61,23 @@ def _in_jumper(body: AnnyBody, place: Doubles | Floats) -> Doubles:
     """Metres within the jumper's outline: below the neckline, above the hem, short of the wrist."""
     neck = _neckline(body, place)
     hem = place[..., 1] - (body.joints[JOINT_INDEX["left_hip"], 1] - 0.035)
-    wrist = body.joints[JOINT_INDEX["left_wrist"], 0] + 0.004 - np.abs(place[..., 0])
+    wrist = body.joints[JOINT_INDEX["left_wrist"], 0] - 0.020 - np.abs(place[..., 0])
     return np.asarray(np.minimum(np.minimum(-neck, hem), wrist))
 
 
 def _neckline(body: AnnyBody, place: Doubles | Floats) -> Doubles:
-    """Metres above the neckline, a plane through the base of the neck that dips in front."""
+    """Metres above the neckline: a plane through the base of the neck that dips in front, and ends at the shoulders."""
     neck = body.joints[JOINT_INDEX["neck"]]
     slope = np.array([0.0, 1.0, 0.42])
     slope /= np.linalg.norm(slope)
-    return np.asarray((place - (neck + np.array([0.0, 0.022, 0.0]))) @ slope)
+    above = (place - (neck + np.array([0.0, 0.022, 0.0]))) @ slope
+    half = body.joints[JOINT_INDEX["left_shoulder"], 0] * 0.6
+    return np.asarray(np.minimum(above, half - np.hypot(place[..., 0], place[..., 2] - neck[2])))
 
 
 def _in_trousers(body: AnnyBody, place: Doubles | Floats) -> Doubles:
     waist = body.joints[JOINT_INDEX["left_hip"], 1] + 0.03 - place[..., 1]
-    ankle = place[..., 1] - (body.joints[JOINT_INDEX["left_ankle"], 1] + 0.025)
+    ankle = place[..., 1] - (body.joints[JOINT_INDEX["left_ankle"], 1] + 0.008)
     arms = body.joints[JOINT_INDEX["left_shoulder"], 0] * 1.25 - np.abs(place[..., 0])
     return np.asarray(np.minimum(np.minimum(waist, ankle), arms))
 
@@ -110,11 +114,16 @@ def _drape(suit: Part, looseness: float, rounds: int, snug: Doubles) -> Doubles:
 
 
 def _with_soles(place: Doubles, body: AnnyBody) -> Doubles:
-    """Shoes: a flat sole under the foot, and toes that don't show."""
-    ground = body.vertices[np.unique(body.faces[body.groups == "body"]), 1].min()
+    """The feet standing on flat soles: what is lowest is drawn down to one level."""
+    ground = _ground(body)
     shod = place.copy()
-    shod[:, 1] = np.where(shod[:, 1] < ground + 0.014, ground - 0.012, shod[:, 1])
+    low = np.clip((shod[:, 1] - ground) / 0.03, 0, 1)
+    shod[:, 1] = np.where(low < 1, ground - _SOLE + (0.03 + _SOLE) * low, shod[:, 1])
     return shod
+
+
+def _ground(body: AnnyBody) -> float:
+    return float(body.vertices[np.unique(body.faces[body.groups == "body"]), 1].min())
 
 
 def _hemmed(part: Part) -> Part:
@@ -126,10 +135,7 @@ def _hemmed(part: Part) -> Part:
     rim, rim_uvs = edges[open_edges], edge_uvs[open_edges]
     vertices = np.unique(rim)
     normals = vertex_normals(part.vertices, part.faces)
-    # Inwards, and a little back under the cloth: away from the faces' side of the edge.
-    centre = _neighbour_mean(part.faces, len(part.vertices)) @ part.vertices
-    back = centre[vertices] - part.vertices[vertices]
-    inner = part.vertices[vertices] - normals[vertices] * _HEM * 2 + back * 0.3
+    inner = part.vertices[vertices] - normals[vertices] * _HEM
     new = np.full(len(part.vertices), -1)
     copy = len(part.vertices) + np.arange(len(vertices))
     inside = copy + len(vertices)
@@ -162,7 +168,7 @@ def _paint_jumper(body: AnnyBody, place: Floats) -> Floats:
         np.arctan2(place[..., 2] - elbow[2], place[..., 1] - elbow[1]) * 26,
         np.arctan2(place[..., 0], place[..., 2] - body.joints[JOINT_INDEX["neck"], 2]) * ribs_round,
     )
-    hips, cuff = body.joints[JOINT_INDEX["left_hip"], 1], wrist + 0.004 - np.abs(place[..., 0])
+    hips, cuff = body.joints[JOINT_INDEX["left_hip"], 1], wrist - 0.020 - np.abs(place[..., 0])
     rims = np.stack([-_neckline(body, place) - 0.022, place[..., 1] - hips - 0.02, cuff - 0.045])
     within = rims.min(axis=0)  # metres from the nearest ribbed rim; negative inside it
     ribs = np.where(within < 0, 0.86 + 0.14 * np.sin(around), 1.0) * np.where(np.abs(within) < 0.0016, 0.80, 1.0)
@@ -179,10 +185,9 @@ def _paint_trousers(body: AnnyBody, place: Floats) -> Floats:
 
 def _paint_shoes(body: AnnyBody, place: Floats) -> Floats:
     """Leather over a light sole."""
-    ground = body.vertices[np.unique(body.faces[body.groups == "body"]), 1].min()
-    sole = (place[..., 1] < ground + 0.016)[..., None]
-    leather = 1 + 0.06 * noise(place, 0.012, 37)[..., None]
-    return np.asarray(np.where(sole, _SOLES, _SHOES) * leather, np.float32)
+    leather = expit((place[..., 1] - _ground(body) - 0.006) / 0.0012)[..., None]
+    grain = 1 + 0.06 * noise(place, 0.012, 37)[..., None]
+    return np.asarray((_SHOES * leather + _SOLES * (1 - leather)) * grain, np.float32)
 
 
 def _neighbour_mean(faces: Ints, count: int) -> sparse.csr_matrix:
