@@ -95,5 +95,15 @@ def test_leaving_early_and_starting_anew_works(avatar):
         frames.close()
 
 
+def test_two_previews_at_once_keep_out_of_each_others_way(avatar, at_rest):
+    face, body = render_frames(avatar, still(3), SIZE, "face"), render_frames(avatar, still(3), SIZE, "body")
+    next(face)
+    np.testing.assert_array_equal(next(body), at_rest["body"])
+    np.testing.assert_array_equal(next(face), at_rest["face"])
+    face.close()
+    np.testing.assert_array_equal(next(body), at_rest["body"])
+    body.close()
+
+
 def test_an_empty_take_has_no_frames(avatar):
     assert list(render_frames(avatar, still(0), SIZE)) == []

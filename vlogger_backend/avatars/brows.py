@@ -77,7 +77,7 @@ def lash_part(body: AnnyBody) -> Part:
     hairs: list[tuple[list[sparse.csr_matrix], float]] = []
     for side in "lr":
         # Card 2 is the upper lid's, with its root at the low end of v; card 1 the lower's, the other way up.
-        for card, number, reach, tips_up in ((2, 70, 0.85, True), (1, 40, 0.5, False)):
+        for card, number, reach, tips_up in ((2, 58, 0.72, True), (1, 40, 0.5, False)):
             chosen = body.groups == f"helper-{side}-eyelashes-{card}"
             faces, uvs = body.faces[chosen], body.uvs[chosen].astype(float)
             low, high = uvs[..., 0].min(), uvs[..., 0].max()
@@ -89,7 +89,7 @@ def lash_part(body: AnnyBody) -> Part:
                 path = []
                 for step in np.linspace(0, reach * rng.uniform(0.8, 1.1), 4):
                     path.append(_at(body, faces, uvs, np.array([u + slant * step, root + (tip - root) * step])))
-                hairs.append((path, 0.0008 if tips_up else 0.0004))
+                hairs.append((path, 0.0006 if tips_up else 0.0004))
     binding = sparse.vstack([row for path, _ in hairs for row in path]).tocsr()
     paths = (binding @ body.vertices).reshape(len(hairs), 4, 3)
     along = unit(np.gradient(paths, axis=1))

@@ -15,7 +15,7 @@ _SMILE = 0.06  # of mouthSmile: a friendly neutral
 _SHUT = 0.03  # of jawOpen, the other way: MakeHuman's lips leave a slit
 _BLINK = 0.77  # of eyeBlink shuts the lids; MakeHuman's whole one drives the upper lid into the cheek
 _LIDS_FOLLOW = {"eyeLookUp": 1.9, "eyeLookDown": 1.35, "eyeLookIn": 1.2, "eyeLookOut": 1.2}
-_SMOOTHED = ("jawOpen", "mouthClose", "jawForward", "jawLeft", "jawRight")
+_SMOOTHED = ("jawOpen", "mouthClose", "jawForward", "jawLeft", "jawRight", "mouthFunnel")
 
 
 def at_ease(body: AnnyBody) -> AnnyBody:

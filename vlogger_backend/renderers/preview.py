@@ -133,7 +133,17 @@ class _Stage:
         return pictures
 
     def close(self) -> None:
-        self.offscreen.delete()
+        platform = self.offscreen._platform
+        if not hasattr(platform, "_egl_display"):
+            self.offscreen.delete()
+            return
+        # On EGL pyrender would end the whole display, and with it every other context of this process.
+        from OpenGL import EGL
+
+        platform.make_current()
+        self.offscreen._renderer.delete()
+        EGL.eglDestroyContext(platform._egl_display, platform._egl_context)
+        platform._egl_display = None
 
 
 class _RenderMesh:
