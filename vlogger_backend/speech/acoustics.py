@@ -34,10 +34,12 @@ _LIFTER = 22
 _PREEMPHASIS = 0.97
 _SHIFTED_LOG = 1024 * np.log(1.0001)
 """Sphinx keeps log probabilities as integers: base 1.0001, divided by 1024."""
-_FLOOR = 1e-4
+_FLOOR = 1e-5
 """Of the mean power: noise that every recording has, also one whose pauses were made perfectly silent."""
 _UNHEARD = 50.0
 """dB below the loudest frames; nothing is said there."""
+_CLOSURE = 15
+"""Frames. A stop's closure may be as silent as a pause, but it is shorter than this."""
 _NOISE = -6.0
 """Log probability that a noise comes next."""
 _POSITIONS = {"inside": 0, "begin": 1, "end": 2, "single": 3}
@@ -221,9 +223,18 @@ def silence_bonus(level: Scores) -> Scores:
 
     The model compares spectra whose mean level was taken away; this gives the level its say.
     """
-    unheard = level < np.percentile(level, 95) - _UNHEARD
-    bonus: Scores = np.where(unheard, 10.0, -0.3 * np.maximum(level - loud_from(level), 0)).astype(np.float32)
+    unheard = _long_runs(level < np.percentile(level, 95) - _UNHEARD, _CLOSURE)
+    bonus: Scores = np.where(unheard, 200.0, -0.3 * np.maximum(level - loud_from(level), 0)).astype(np.float32)
     return bonus
+
+
+def _long_runs(flags: NDArray[np.bool_], length: int) -> NDArray[np.bool_]:
+    """The flags that stand in a row of at least `length`."""
+    bounds = np.flatnonzero(np.diff(np.concatenate([[False], flags, [False]])))
+    result = np.zeros(len(flags), bool)
+    for first, stop in bounds.reshape(-1, 2):
+        result[first:stop] = stop - first >= length
+    return result
 
 
 def _without_noise(mel: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -34,6 +34,8 @@ _EXACT_LENGTH = ("w64", "aiff", "flac", "mov", "caf")
 """Formats whose header tells the exact length, so that a cut-off file can be known."""
 _LOWEST_RATE, _HIGHEST_RATE = 4000, 768000
 _SHORTEST = 0.1
+_LOWEST_SOUND = 40.0
+"""Hz; below it there is only rumble."""
 _BLOCK = RATE
 _GREATEST = 1e6
 """What no float sample exceeds; 1 is full scale, though some programs write up to 32768."""
@@ -47,26 +49,26 @@ _SILENT_PEAK = 1e-4
 class Sound:
     """A sound file that can be read. `duration` is in seconds; `silent` says that nothing can be heard in it.
 
-    `blocks` gives (sample - offset) * gain, so that the speech uses the range whatever its level was.
+    `blocks` gives the samples times `gain`, so that the speech uses the range whatever its level was.
     """
 
     path: Path
     duration: float
-    offset: float
     gain: float
     silent: bool
 
     def blocks(self) -> Iterator[NDArray[np.float32]]:
         """The sound in order, as float32 blocks of one second (the last may be shorter), -1 to 1, at `RATE`."""
         for block in _mono_blocks(self.path):
-            yield np.clip((block - np.float32(self.offset)) * np.float32(self.gain), -1.0, 1.0)
+            yield np.clip(block * np.float32(self.gain), -1.0, 1.0)
 
 
 def open_sound(path: Path | str) -> Sound:
     """Read through a file once to learn its length and level.
 
-    Any channels become one (5.1 by ITU-R BS.775: centre and sides, no bass channel). A constant offset is removed and
-    the level raised or lowered to full range. Up to 1 % of broken samples (NaN, infinite) are taken as zero.
+    Any channels become one (5.1 by ITU-R BS.775: centre and sides, no bass channel). A constant offset and rumble
+    are removed and the level raised or lowered to full range. Up to 1 % of broken samples (NaN, infinite) are taken
+    as zero.
 
     Raises InputError for what can't be used: no such file, a folder, an address, not a sound, a video without sound,
     a rate that no sound has, under 0.1 s, cut off (its header promises more than is there), too many broken samples.
@@ -77,22 +79,18 @@ def open_sound(path: Path | str) -> Sound:
     _check_is_file(path)
     _check_whole_wav(path)
     count = 0
-    total = 0.0
-    low, high = np.inf, -np.inf
+    peak = 0.0
     for block in _mono_blocks(path):
         count += len(block)
-        total += float(block.sum(dtype=np.float64))
-        low, high = min(low, float(block.min())), max(high, float(block.max()))
+        peak = max(peak, float(np.abs(block).max()))
     duration = count / RATE
     if count == 0:
         raise InputError(f"{path} holds no sound: choose another file or export it again.")
     if duration < _SHORTEST:
         raise InputError(f"{path} is only {duration:.3f} s long: choose a recording of at least {_SHORTEST} s.")
-    offset = total / count
-    peak = max(high - offset, offset - low)
     silent = peak < _SILENT_PEAK
     gain = 1.0 if silent else min(_PEAK / peak, _MOST_GAIN)
-    return Sound(path, duration, offset, gain, silent)
+    return Sound(path, duration, gain, silent)
 
 
 def _check_is_file(path: Path) -> None:
@@ -121,10 +119,10 @@ def _check_whole_wav(path: Path) -> None:
 
 
 def _mono_blocks(path: Path) -> Iterator[NDArray[np.float32]]:
-    """The file's sound as it is, mono at `RATE`, in blocks of one second."""
+    """The file's sound, mono at `RATE`, without offset and rumble, in blocks of one second."""
     waiting: list[NDArray[np.float32]] = []
     held = 0
-    for piece in _mono_pieces(path):
+    for piece in _without_rumble(_mono_pieces(path)):
         waiting.append(piece)
         held += len(piece)
         if held >= _BLOCK:
@@ -135,6 +133,21 @@ def _mono_blocks(path: Path) -> Iterator[NDArray[np.float32]]:
             waiting, held = [joined[whole:]], len(joined) - whole
     if held:
         yield np.concatenate(waiting)
+
+
+def _without_rumble(pieces: Iterator[NDArray[np.float32]]) -> Iterator[NDArray[np.float32]]:
+    """Only what is above the lowest voice: also, perfect silence stays perfect, which taking a mean off would spoil."""
+    from scipy.signal import butter, sosfilt, sosfilt_zi
+
+    sections = butter(2, _LOWEST_SOUND, "highpass", fs=RATE, output="sos")
+    state = None
+    for piece in pieces:
+        if not len(piece):
+            continue
+        if state is None:
+            state = sosfilt_zi(sections) * float(piece[0])
+        filtered, state = sosfilt(sections, piece, zi=state)
+        yield filtered.astype(np.float32)
 
 
 def _mono_pieces(path: Path) -> Iterator[NDArray[np.float32]]:

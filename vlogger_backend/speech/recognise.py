@@ -14,7 +14,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from ..motion.speech import SILENCE, Phone
+from ..motion.speech import Phone
 from .acoustics import FRAME, SILENCE_PHONE, AcousticModel, Scores, levels, read_phone_pairs, silence_bonus
 from .audio import RATE
 from .phones import UNSTRESSED_IPA, from_arpabet
@@ -52,6 +52,7 @@ class Recogniser:
         self._stay = np.exp(model.stay.astype(np.float64))
         self._leave = np.exp(model.leave.astype(np.float64))
         self._silence = model.index(SILENCE_PHONE)
+        self._noises = [number for number, phone in enumerate(model.phones) if phone.startswith("+")]
         share = np.array([share for share, _ in _CLASSES])
         self._weight = -_RARITY_SCALE * np.log(share)
         kinds = {phone: kind for kind, (_, names) in enumerate(_CLASSES) for phone in names.split()}
@@ -73,21 +74,30 @@ class Recogniser:
 
     def _recognise(self, samples: NDArray[np.float32], start: float) -> list[Phone]:
         scores = self._model.phone_scores(self._model.features(samples))
-        scores[:, self._silence] += silence_bonus(levels(samples))[:, None]
+        level = levels(samples)
+        scores[:, self._silence] += silence_bonus(level)[:, None]
         found = self._decide(self._posteriors(scores))
-        changes = np.flatnonzero(np.diff(found)) + 1
-        bounds = [0, *changes.tolist(), len(found)]
+        found[np.isin(found, self._noises)] = self._silence
+        self._quieten(found, level)
         phones: list[Phone] = []
-        for first, stop in pairwise(bounds):
+        for first, stop in _runs(found):
             symbol = from_arpabet(self._model.phones[found[first]])
             if (stop - first) * FRAME < _REDUCED:
                 symbol = UNSTRESSED_IPA.get(symbol, symbol)
             end = stop * FRAME if stop < len(found) else len(samples) / RATE
-            if phones and phones[-1].symbol == symbol == SILENCE:
-                phones[-1] = Phone(SILENCE, phones[-1].start, start + end)
-            else:
-                phones.append(Phone(symbol, start + first * FRAME, start + end))
+            phones.append(Phone(symbol, start + first * FRAME, start + end))
         return phones
+
+    def _quieten(self, found: NDArray[np.int64], level: Scores) -> None:
+        """Make phones silence that stand beside silence and are no louder."""
+        low, high = np.percentile(level, [5, 95])
+        quiet = level < low + 0.25 * (high - low)
+        for step in (1, -1):
+            before = self._silence
+            for first, stop in _runs(found)[::step]:
+                if before == self._silence and quiet[first:stop].all():
+                    found[first:stop] = self._silence
+                before = int(found[first])
 
     def _posteriors(self, scores: Scores) -> NDArray[np.float64]:
         """(T, phones) the probability of each phone in each frame, of `scores` (T, phones, 3), by forward-backward."""
@@ -125,6 +135,11 @@ class Recogniser:
         kinds = _smoothest(np.log(posteriors @ member + 1e-3) + self._weight, _CLASS_CHANGE)
         allowed = self._kinds == kinds[:, None]
         return _smoothest(np.where(allowed, np.log(posteriors + 1e-6), -50.0), _PHONE_CHANGE)
+
+
+def _runs(values: NDArray[np.int64]) -> list[tuple[int, int]]:
+    """Where equal values stand in a row: (first, stop) of each row."""
+    return list(pairwise([0, *(np.flatnonzero(np.diff(values)) + 1).tolist(), len(values)]))
 
 
 def _smoothest(values: NDArray[np.float64], change: float) -> NDArray[np.int64]:
