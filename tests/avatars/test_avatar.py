@@ -111,3 +111,14 @@ def test_skin_under_the_clothes_is_cut_away(avatar):
 def test_wrong_shapes_are_refused(avatar):
     with pytest.raises(ValueError, match="joints"):
         dataclasses.replace(avatar, joints=avatar.joints[:54])
+
+
+@pytest.mark.parametrize("material", ["face", "hair", "eyes", "jumper", "trousers", "shoes"])
+def test_faces_look_outwards(avatar, material):
+    """Seen from outside corners run counter-clockwise: by the divergence theorem the signed volume is positive."""
+    faces = avatar.faces_of(material)
+    for half in (faces[avatar.vertices[faces].mean(axis=1)[:, 0] > 0], faces):
+        corners = avatar.vertices[half].astype(float)
+        middle = corners.reshape(-1, 3).mean(axis=0)
+        across = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+        assert np.einsum("fi,fi->", corners.mean(axis=1) - middle, across) > 0

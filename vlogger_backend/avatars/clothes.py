@@ -44,7 +44,9 @@ def clothes_parts(body: AnnyBody) -> list[Part]:
         hollow = cavity(suit.vertices, suit.faces, vertex_normals(suit.vertices, suit.faces))
         color = paint(body, texels.sample(draped, suit.faces))
         color = color * (1 - 0.12 * np.clip(texels.sample(hollow[:, None], suit.faces), 0, 1))
-        material = Material(name, (1.0, 1.0, 1.0, 1.0), roughness, texture=jpeg(color, 85), double_sided=True)
+        material = Material(
+            name, (1.0, 1.0, 1.0, 1.0), roughness, texture=jpeg(color, 85), double_sided=name == "jumper"
+        )
         parts.append(_hemmed(clipped(replace(suit, vertices=draped, material=material), within(body, draped))))
     return parts
 

@@ -27,10 +27,10 @@ def strand_part(
     vertices = np.concatenate([body, paths[:, -1:]], axis=1)
     pairs = 2 * np.arange(points - 2)
     quads = np.concatenate(
-        [np.stack([pairs, pairs + 1, pairs + 3], axis=1), np.stack([pairs, pairs + 3, pairs + 2], axis=1)]
+        [np.stack([pairs, pairs + 3, pairs + 1], axis=1), np.stack([pairs, pairs + 2, pairs + 3], axis=1)]
     )
     last = 2 * (points - 1)
-    faces = np.concatenate([quads, [[last - 2, last - 1, last]]])
+    faces = np.concatenate([quads, [[last - 2, last, last - 1]]])
     size = 2 * (points - 1) + 1
     v = np.concatenate([np.repeat(np.arange(points - 1), 2), [points - 1]]) / (points - 1)
     side = np.concatenate([np.tile([-1.0, 1.0], points - 1), [0.0]])
