@@ -36,7 +36,7 @@ def examine() -> list[Finding]:
         _python(),
         _part("listening", _recogniser, "no speech can be heard; pip install --force-reinstall pocketsphinx"),
         _part("languages and voice", _voice, "no text can be used and nothing spoken; pip install --force-reinstall "
-              "espeakng-loader phonemizer"),
+              "espeakng-loader"),
         _part("avatar", _avatar, "no preview and no export; pip install --force-reinstall vlogger"),
         _part("preview pictures", _graphics, "no preview video and no picture; on Debian or Ubuntu: apt install "
               "libegl1 libgl1-mesa-dri"),
@@ -88,9 +88,9 @@ def _recogniser() -> str:
 
 
 def _voice() -> str:
-    from .speech.pronounce import languages
+    from .speech.espeak import espeak
 
-    return f"espeak-ng, {len(languages())} languages"
+    return f"espeak-ng, {len(espeak().languages)} languages"
 
 
 def _avatar() -> str:

@@ -79,7 +79,8 @@ class LipPlan:
         distance = np.maximum(np.abs(after) - self.half[near], 0.0)[:, :, None]
         width = np.where(after[:, :, None] < 0, _RISE, _FALL)
         pull = self.dominance[near] * np.exp(-np.square(distance / width)) + 1e-12 * (distance < _REACH)
-        return np.einsum("tnp,np->tp", pull, self.target[near]) / np.maximum(pull.sum(axis=1), 1e-12)
+        weighted: Array = np.einsum("tnp,np->tp", pull, self.target[near])
+        return weighted / np.maximum(pull.sum(axis=1), 1e-12)
 
 
 def plan_lips(speech: Speech, style: Style, rng: np.random.Generator) -> LipPlan:
@@ -150,7 +151,7 @@ def _strength(speech: Speech, style: Style) -> list[tuple[float, float]]:
     return list(zip(jaw.tolist(), lips.tolist(), strict=True))
 
 
-def _means(speech: Speech, track: NDArray[np.floating]) -> Array:
+def _means(speech: Speech, track: NDArray[np.float32]) -> Array:
     """The mean of a track over each phone; NaN where it has no value."""
     out = np.full(len(speech.phones), np.nan)
     for i, phone in enumerate(speech.phones):
@@ -168,7 +169,7 @@ def _z(values: Array, which: NDArray[np.bool_]) -> Array:
     known = values[which & np.isfinite(values)]
     if len(known) < 3 or known.std() < 1e-6:
         return np.zeros(len(values))
-    return np.nan_to_num((values - known.mean()) / known.std())
+    return np.asarray(np.nan_to_num((values - known.mean()) / known.std()))
 
 
 def _contacts(phones: tuple[Phone, ...], kind: str) -> Array:
