@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 LINE = (
-    "Hello! I am a generated voice, on a generated body. A moment ago, I was only a sound file. "
-    "Now every blink, every word, and every gesture is a curve that you can edit. So, what shall we say first?"
+    "Hello! A moment ago, I was only a sound file. "
+    "Now every word, every blink and every gesture is a curve that you can edit."
 )
 
 

@@ -234,8 +234,8 @@ def _read_arrays(path: Path) -> dict[str, NDArray[Any]]:
 
 def _check_size(entry: zipfile.ZipInfo, file: IO[bytes]) -> None:
     """Refuse an array that claims more than the file holds, before memory is asked for it."""
-    read_header = npy.read_array_header_1_0 if npy.read_magic(file) == (1, 0) else npy.read_array_header_2_0
-    shape, _, dtype = read_header(file)
+    first = npy.read_magic(file) == (1, 0)
+    shape, _, dtype = npy.read_array_header_1_0(file) if first else npy.read_array_header_2_0(file)
     if math.prod(shape) * dtype.itemsize > min(entry.file_size, _LARGEST_ARRAY):
         raise ValueError(f"{entry.filename} claims to be an array of {shape}")
 

@@ -80,7 +80,7 @@ class LipPlan:
         width = np.where(after[:, :, None] < 0, _RISE, _FALL)
         pull = self.dominance[near] * np.exp(-np.square(distance / width)) + 1e-12 * (distance < _REACH)
         weighted: Array = np.einsum("tnp,np->tp", pull, self.target[near])
-        return weighted / np.maximum(pull.sum(axis=1), 1e-12)
+        return np.asarray(weighted / np.maximum(pull.sum(axis=1), 1e-12))
 
 
 def plan_lips(speech: Speech, style: Style, rng: np.random.Generator) -> LipPlan:

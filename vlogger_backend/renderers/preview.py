@@ -252,7 +252,7 @@ def _camera(avatar: Avatar, view: View) -> tuple[NDArray[np.float64], float]:
     if view.shot == "face":
         low, high, width = float(head[1]) - 0.12, top + 0.035, 0.28
     else:
-        low, high, width = float(hips[1]) - 0.06, top + 0.09, 0.95
+        low, high, width = float(hips[1]) - 0.20, top + 0.07, 0.95
     height = max(high - low, width * view.size[1] / view.size[0])
     distance = height / 2 / np.tan(_FIELD_OF_VIEW / 2)
     pose = np.eye(4)

@@ -39,13 +39,13 @@ def write_strip(path: Path, avatar: Avatar, take: Take, sound: Path, progress: P
 
     start, stop = _window(take.speech, take.motion)
     times = start + (np.arange(_COLUMNS) + 0.5) / _COLUMNS * (stop - start)
-    figure = Figure(figsize=(16, 11.2), dpi=110, facecolor="white")
+    figure = Figure(figsize=(16, 11.2), dpi=100, facecolor="white")
     grid = figure.add_gridspec(
         6,
         1,
         height_ratios=(4.9, 1.1, 0.6, 1.5, 1.15, 1.5),
-        hspace=0.12,
-        left=0.065,
+        hspace=0.09,
+        left=0.08,
         right=0.985,
         top=0.955,
         bottom=0.05,
@@ -59,7 +59,7 @@ def write_strip(path: Path, avatar: Avatar, take: Take, sound: Path, progress: P
     _draw_curves(rows[4], take.motion, _body_curves(take.motion, take.speech), "head, hands")
     for row in rows:
         row.set_xlim(start, stop)
-        row.yaxis.set_label_coords(-0.035, 0.5)
+        row.yaxis.set_label_coords(-0.025, 0.5)
         row.tick_params(labelbottom=row is rows[-1], length=2, colors=_INK, labelsize=8)
         for side in ("top", "right"):
             row.spines[side].set_visible(False)
@@ -70,7 +70,7 @@ def write_strip(path: Path, avatar: Avatar, take: Take, sound: Path, progress: P
     figure.suptitle(
         f"{Path(take.request.audio).name}   {take.motion.duration:.1f} s{whole}, {take.speech.method} speech, "
         f"seed {take.request.seed}   ·   generated animation",
-        fontsize=11, color=_INK, x=0.1, ha="left",
+        fontsize=11, color=_INK, x=0.08, ha="left",
     )  # fmt: skip
     with writing(path) as temporary:
         figure.savefig(temporary, format="png", metadata={"Software": "vlogger: generated animation"})
