@@ -1,15 +1,20 @@
 """espeak-ng, the speech synthesiser: it knows how text sounds in over 100 languages and can say it.
 
-A thin binding of the library that the espeakng-loader wheel carries (speak_lib.h). The library keeps one global
-state, so the process has one `Espeak`, and it works under a lock.
+A thin binding of the library that the espeakng-loader wheel carries (speak_lib.h). The library keeps global state
+from one text to the next (filters, echo, random numbers), so that the same text would never sound the same twice: it
+is loaded afresh for each, which takes some milliseconds, and used under a lock.
 """
 
 from __future__ import annotations
 
 import ctypes
+import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,6 +60,10 @@ class _Voice(ctypes.Structure):
     )
 
 
+if TYPE_CHECKING:
+    _Samples = ctypes._Pointer[ctypes.c_short]
+    _Events = ctypes._Pointer[_Event]
+
 _Callback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.POINTER(_Event))
 
 
@@ -78,26 +87,12 @@ class Spoken:
 
 
 class Espeak:
-    """The library, initialised. Get it by `espeak()`."""
+    """The voices that there are, and speaking with them. Get it by `espeak()`."""
 
     def __init__(self) -> None:
-        import espeakng_loader
-
         self._lock = threading.Lock()
-        self._library = ctypes.CDLL(espeakng_loader.get_library_path())
-        self._library.espeak_ListVoices.restype = ctypes.POINTER(ctypes.POINTER(_Voice))
-        self._library.espeak_TextToPhonemes.restype = ctypes.c_char_p
-        data = str(espeakng_loader.get_data_path()).encode()
-        options = _PHONEME_EVENTS_IN_IPA | _DONT_EXIT
-        self._rate = int(self._library.espeak_Initialize(_SYNCHRONOUS, 0, data, options))
-        if self._rate <= 0:
-            raise RuntimeError("espeak-ng could not be initialised: its data files are missing or damaged")
-        self._callback = _Callback(self._collect)  # kept: the library holds no reference
-        self._library.espeak_SetSynthCallback(self._callback)
-        self._sound: list[bytes] = []
-        self._words: list[int] = []
-        self._phones: list[SpokenPhone] = []
-        self.languages = self._list_languages()
+        with _library() as (library, _):
+            self.languages = _list_languages(library)  # language code to the identifier of its voice
 
     def say(self, text: str, language: str, words_per_minute: int = 175, variant: str = "") -> Spoken:
         """Speak `text` with the voice of `language` (an espeak-ng code), or a named variant of it.
@@ -106,16 +101,26 @@ class Espeak:
         """
         voice = self.languages[self.language(language)] + (f"+{variant}" if variant else "")
         data = text.encode() + b"\0"
-        with self._lock:
-            if self._library.espeak_SetVoiceByName(voice.encode()) != 0:
+        sound: list[bytes] = []
+        words: list[int] = []
+        phones: list[SpokenPhone] = []
+
+        def collect(samples: _Samples, count: int, events: _Events) -> int:
+            if samples and count > 0:
+                sound.append(ctypes.string_at(samples, 2 * count))
+            _take_events(events, words, phones)
+            return 0
+
+        callback = _Callback(collect)
+        with self._lock, _library() as (library, rate):
+            library.espeak_SetSynthCallback(callback)
+            if library.espeak_SetVoiceByName(voice.encode()) != 0:
                 raise RuntimeError(f"espeak-ng could not load its voice {voice}")
-            self._library.espeak_SetParameter(_RATE_PARAMETER, words_per_minute, 0)
-            self._sound, self._words, self._phones = [], [], []
-            status = self._library.espeak_Synth(data, ctypes.c_size_t(len(data)), 0, 1, 0, _CHARS_UTF8, None, None)
+            library.espeak_SetParameter(_RATE_PARAMETER, words_per_minute, 0)
+            status = library.espeak_Synth(data, ctypes.c_size_t(len(data)), 0, 1, 0, _CHARS_UTF8, None, None)
             if status != 0:
                 raise RuntimeError(f"espeak-ng failed with status {status}")
-            samples = np.frombuffer(b"".join(self._sound), np.int16)
-            return Spoken(samples, self._rate, tuple(self._words), tuple(self._phones))
+        return Spoken(np.frombuffer(b"".join(sound), np.int16), rate, tuple(words), tuple(phones))
 
     def language(self, code: str) -> str:
         """The espeak-ng language that `code` means: itself, or the first of its family ("en" is American).
@@ -140,36 +145,55 @@ class Espeak:
         near = (family + get_close_matches(wanted, sorted(self.languages), n=5, cutoff=0.5))[:5]
         return ", ".join(near or ["en", "de", "fr", "es", "it", "cmn", "ja"])
 
-    def _list_languages(self) -> dict[str, str]:
-        """Language code to the identifier of its first voice; variants and voices of other engines left out."""
-        voices = self._library.espeak_ListVoices(None)
-        languages: dict[str, str] = {}
-        index = 0
-        while voices[index]:
-            voice = voices[index].contents
-            identifier = voice.identifier.decode()
-            code = voice.languages[1:].decode()  # its first byte is a priority
-            if not identifier.startswith("mb/") and code != "variant":
-                languages.setdefault(code.lower(), identifier)
-            index += 1
-        return languages
 
-    def _collect(self, samples: ctypes._Pointer[ctypes.c_short], count: int, events: ctypes._Pointer[_Event]) -> int:
-        if samples and count > 0:
-            self._sound.append(ctypes.string_at(samples, 2 * count))
-        index = 0
-        while events[index].type != _END:
-            event = events[index]
-            if event.type == _WORD:
-                self._words.append(event.text_position - 1)
-            elif event.type == _PHONEME:
-                symbol = bytes(event.id.string).decode(errors="ignore")
-                if symbol.startswith("("):  # "(en)": the voice reads the next word as another language's
-                    index += 1
-                    continue
-                self._phones.append(SpokenPhone(symbol, event.audio_position / 1000.0, len(self._words) - 1))
-            index += 1
-        return 0
+@contextmanager
+def _library() -> Iterator[tuple[ctypes.CDLL, int]]:
+    """The library, freshly loaded and initialised, and its sampling rate; unloaded at the end."""
+    import _ctypes
+
+    import espeakng_loader
+
+    library = ctypes.CDLL(espeakng_loader.get_library_path())
+    try:
+        data = str(espeakng_loader.get_data_path()).encode()
+        rate = int(library.espeak_Initialize(_SYNCHRONOUS, 0, data, _PHONEME_EVENTS_IN_IPA | _DONT_EXIT))
+        if rate <= 0:
+            raise RuntimeError("espeak-ng could not be initialised: its data files are missing or damaged")
+        library.espeak_ng_SetRandSeed(ctypes.c_long(1))  # else it is the time of day
+        yield library, rate
+        library.espeak_Terminate()
+    finally:
+        getattr(_ctypes, "FreeLibrary" if sys.platform == "win32" else "dlclose")(library._handle)
+
+
+def _list_languages(library: ctypes.CDLL) -> dict[str, str]:
+    """Language code to the identifier of its first voice; variants and voices of other engines left out."""
+    library.espeak_ListVoices.restype = ctypes.POINTER(ctypes.POINTER(_Voice))
+    voices = library.espeak_ListVoices(None)
+    languages: dict[str, str] = {}
+    index = 0
+    while voices[index]:
+        voice = voices[index].contents
+        identifier = voice.identifier.decode()
+        code = voice.languages[1:].decode()  # its first byte is a priority
+        if not identifier.startswith("mb/") and code != "variant":
+            languages.setdefault(code.lower(), identifier)
+        index += 1
+    return languages
+
+
+def _take_events(events: _Events, words: list[int], phones: list[SpokenPhone]) -> None:
+    """Add the words and phones among the events (an array with a last event of type 0) to those so far."""
+    index = 0
+    while events[index].type != _END:
+        event = events[index]
+        index += 1
+        if event.type == _WORD:
+            words.append(event.text_position - 1)
+        elif event.type == _PHONEME:
+            symbol = bytes(event.id.string).decode(errors="ignore")
+            if not symbol.startswith("("):  # "(en)": the voice reads the next word as another language's
+                phones.append(SpokenPhone(symbol, event.audio_position / 1000.0, len(words) - 1))
 
 
 _USUAL = {
@@ -181,5 +205,5 @@ _USUAL = {
 
 @cache
 def espeak() -> Espeak:
-    """The process's one espeak-ng, initialised on first use."""
+    """The process's one espeak-ng; its voices are listed on first use."""
     return Espeak()

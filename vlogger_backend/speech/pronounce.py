@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+
 from ..errors import InputError
 from . import phones
 from .espeak import espeak
@@ -56,6 +58,12 @@ class Dictionary:
         return [tuple(phones.split()) for phones in self._lines.get(word, [])]
 
 
+_HAN = "\u3400-\u9fff\uf900-\ufaff"
+"""Chinese characters, as a regular expression's range."""
+_MUTE = {"So", "Sk", "Cf", "Cc", "Co", "Cs", "Cn"}
+"""Unicode categories of characters that nobody says."""
+
+
 def pronounce(text: str, language: str, lookup: Lookup) -> tuple[WrittenWord, ...]:
     """The words of `text` that can be heard, in order; marks, emoji and the like are left out.
 
@@ -67,6 +75,8 @@ def pronounce(text: str, language: str, lookup: Lookup) -> tuple[WrittenWord, ..
     if not tokens:
         raise InputError(f"The text {_short(text)!r} has no words in it: write what is said, or leave the text out.")
     _check_script(text, code)
+    if code == "ja" and re.search(f"[{_HAN}]", text):
+        raise InputError(f"The text {_short(text)!r} has kanji, which espeak-ng can't read: write it in kana.")
     words = [word for batch in _batches(tokens) for word in _read(batch, code, lookup)]
     if not words:
         raise InputError(f"The text {_short(text)!r} can't be read aloud in {code!r}: choose its language.")
@@ -75,13 +85,10 @@ def pronounce(text: str, language: str, lookup: Lookup) -> tuple[WrittenWord, ..
 
 def _tokens(text: str) -> list[str]:
     """The text cut at spaces, and around every Han character, without what can't be said."""
-    spaced = re.sub(r"([\u3400-\u9fff\uf900-\ufaff])", r" \1 ", unicodedata.normalize("NFC", text))
+    spaced = re.sub(f"([{_HAN}])", r" \1 ", unicodedata.normalize("NFC", text))
     spaced = re.sub(r"[—–…/_]|--+|\.\.+", _keep_between_digits, spaced)
     audible = ("".join(c for c in token if unicodedata.category(c) not in _MUTE) for token in spaced.split())
     return [token for token in audible if any(unicodedata.category(c)[0] in "LN" or c in "&%+@" for c in token)]
-
-
-_MUTE = {"So", "Sk", "Cf", "Cc", "Co", "Cs", "Cn"}
 
 
 def _keep_between_digits(match: re.Match[str]) -> str:
@@ -104,51 +111,82 @@ def _batches(tokens: list[str]) -> Iterator[list[str]]:
 
 def _read(tokens: list[str], code: str, lookup: Lookup) -> Iterator[WrittenWord]:
     english = code.split("-")[0] == "en"
-    said = [_respell(token) if english else token for token in tokens]
-    starts = [0]
-    for token in said:
-        starts.append(starts[-1] + len(token) + 1)
-    spoken = espeak().say(" ".join(said), code)
-    heard: list[list[list[str]]] = [[] for _ in tokens]
-    place = 0
-    previous = -1
-    for phone in spoken.phones:
-        if phone.word < 0:
-            continue
-        if phone.word != previous:
-            previous = phone.word
-            while place + 1 < len(tokens) and spoken.words[phone.word] >= starts[place + 1]:
-                place += 1
-            heard[place].append([])
-        heard[place][-1].append(phone.symbol)
-    for text, parts in _joined_han(tokens, heard):
+    said = [readings(token)[0] if english else token for token in tokens]
+    for text, parts in _parted(tokens, said, _heard(said, code), code):
         words = [pronunciation for part in parts if (pronunciation := _from_espeak(part, english))]
-        if english and len(words) == 1:
+        others = readings(text)[1:] if english else ()
+        if others:
+            yield WrittenWord(text, (_whole_readings(words, others, code),))
+        elif english and len(words) == 1:
             yield WrittenWord(text, (_with_dictionary(text, words[0], lookup),))
         elif words:
             yield WrittenWord(text, tuple((word,) for word in words))
 
 
-def _joined_han(tokens: list[str], heard: list[list[list[str]]]) -> Iterator[tuple[str, list[list[str]]]]:
-    """Tokens with their phones; one that was read together with the one before it is joined to it."""
-    joined: list[tuple[str, list[list[str]]]] = []
-    for text, parts in zip(tokens, heard, strict=True):
-        if not parts and joined and unicodedata.category(text[0]) == "Lo":
-            joined[-1] = (joined[-1][0] + text, joined[-1][1])
+def _heard(tokens: list[str], code: str) -> list[list[list[str]]]:
+    """For each token, the spoken words that espeak-ng reads there, each a list of its symbols."""
+    starts = np.cumsum([0] + [len(token) + 1 for token in tokens])
+    spoken = espeak().say(" ".join(tokens), code)
+    heard: list[list[list[str]]] = [[] for _ in tokens]
+    previous = -1
+    for phone in spoken.phones:
+        if phone.word < 0:
+            continue
+        place = min(int(np.searchsorted(starts, spoken.words[phone.word], side="right")) - 1, len(tokens) - 1)
+        if phone.word != previous:
+            previous = phone.word
+            heard[place].append([])
+        heard[place][-1].append(phone.symbol)
+    return heard
+
+
+def _parted(
+    tokens: list[str], said: list[str], heard: list[list[list[str]]], code: str
+) -> Iterator[tuple[str, list[list[str]]]]:
+    """Tokens with their phones. Some are read together ("of the"): they are read again, each alone; Chinese ones,
+    which are characters of one word, are joined."""
+    first = 0
+    while first < len(tokens):
+        stop = first + 1
+        while stop < len(tokens) and not heard[stop]:
+            stop += 1
+        if stop == first + 1:
+            yield tokens[first], heard[first]
+        elif unicodedata.category(tokens[first + 1][0]) == "Lo":
+            yield "".join(tokens[first:stop]), heard[first]
         else:
-            joined.append((text, parts))
-    yield from joined
+            for token, spelling in zip(tokens[first:stop], said[first:stop], strict=True):
+                yield token, _heard([spelling], code)[0]
+        first = stop
 
 
-def _respell(token: str) -> str:
-    """Sums of money as English says them: the unit after the number, where espeak-ng has it before."""
+def _whole_readings(main: list[Pronunciation], others: tuple[str, ...], code: str) -> tuple[Pronunciation, ...]:
+    """What can be read in several ways, as one spoken word with all of them."""
+    found = [tuple(sound for word in main for sound in word)]
+    for other in others:
+        symbols = [symbol for word in _heard([other], code)[0] for symbol in word]
+        found.append(_from_espeak(symbols, english=True))
+    return tuple(dict.fromkeys(found))
+
+
+def readings(token: str) -> tuple[str, ...]:
+    """How a token of English is said, spelled so that espeak-ng says it like that: mostly just as it is written.
+
+    espeak-ng reads the sign of a sum of money before its number, and years as numbers.
+    """
     match = re.fullmatch(r"(\W*)([$£€¥])(\d[\d,]*(?:\.\d+)?)(\w*)(\W*)", token)
-    if not match:
-        return token
-    before, sign, amount, scale, after = match.groups()
-    unit = {"$": "dollar", "£": "pound", "€": "euro", "¥": "yen"}[sign]
-    large = {"k": " thousand", "m": " million", "bn": " billion", "b": " billion"}.get(scale.lower(), scale)
-    return f"{before}{amount}{large} {unit}{'' if amount == '1' or sign == '¥' else 's'}{after}"
+    if match:
+        before, sign, amount, scale, after = match.groups()
+        unit = {"$": "dollar", "£": "pound", "€": "euro", "¥": "yen"}[sign]
+        large = {"k": " thousand", "m": " million", "bn": " billion", "b": " billion"}.get(scale.lower(), scale)
+        return (f"{before}{amount}{large} {unit}{'' if amount == '1' or sign == '¥' else 's'}{after}",)
+    match = re.fullmatch(r"(\W*)(1[1-9]|20)([1-9]\d)(\W*)", token)
+    if match:
+        before, century, year, after = match.groups()
+        thousand = f"2 thousand and {year}" if century == "20" else f"1 thousand {century[1]} hundred and {year}"
+        other = f"2 thousand {year}" if century == "20" else f"{century} hundred and {year}"
+        return tuple(f"{before}{said}{after}" for said in (f"{century} {year}", other, thousand))
+    return (token,)
 
 
 def _from_espeak(symbols: list[str], english: bool) -> Pronunciation:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import wave
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import numpy as np
 from ..errors import InputError
 from ..files import writing
 from .espeak import espeak
+from .pronounce import readings
 
 WORDS_PER_MINUTE = 160
 """A calm speaker; espeak-ng's own default is 175."""
@@ -26,6 +28,8 @@ def say(text: str, path: Path | str, language: str = "en") -> None:
     """
     if not any(letter.isalnum() for letter in text):
         raise InputError(f"The text {text.strip()!r} has no words in it: write what is to be said.")
+    if espeak().language(language).startswith("en"):
+        text = re.sub(r"\S+", lambda token: readings(token.group())[0], text)
     spoken = espeak().say(text, language, WORDS_PER_MINUTE, VARIANT)
     heard = np.flatnonzero(spoken.samples)
     if not len(heard):
