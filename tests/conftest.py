@@ -3,10 +3,9 @@
 from pathlib import Path
 
 import pytest
+from spoken import LINE
 
 from vlogger_backend.speech.voice import say
-
-LINE = "Maybe my papa bought a big puppy, and a map of Bombay."
 
 
 @pytest.fixture(scope="session")

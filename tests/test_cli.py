@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import LINE
+from spoken import LINE
 
 from vlogger_backend.cli import main
 from vlogger_backend.motion.names import ARKIT_INDEX
