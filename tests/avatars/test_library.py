@@ -5,8 +5,8 @@ import pytest
 
 from vlogger_backend.avatars import library
 from vlogger_backend.avatars.build import build_avatar
-from vlogger_backend.avatars.library import SHIPPED, load_avatar
-from vlogger_backend.avatars.storage import read_avatar, save_avatar
+from vlogger_backend.avatars.library import load_avatar
+from vlogger_backend.avatars.storage import SHIPPED, read_avatar, save_avatar
 from vlogger_backend.errors import InputError
 from vlogger_backend.request import Body
 

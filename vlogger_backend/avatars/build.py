@@ -46,8 +46,7 @@ def _skin(anny: AnnyBody, tone: float) -> list[Part]:
 
 def main() -> None:
     """Remake the avatar that ships with the package."""
-    from .library import SHIPPED
-    from .storage import save_avatar
+    from .storage import SHIPPED, save_avatar
 
     save_avatar(build_avatar(Body(), lambda stage, done: print(f"{done:4.0%} {stage}")), SHIPPED)
     print(f"Wrote {SHIPPED}")

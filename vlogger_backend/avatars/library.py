@@ -15,9 +15,8 @@ from .. import __version__
 from ..progress import Progress, no_progress
 from ..request import Body
 from .avatar import Avatar
-from .storage import FORMAT, read_avatar, save_avatar
+from .storage import FORMAT, SHIPPED, read_avatar, save_avatar
 
-SHIPPED = Path(__file__).parent / "data" / "default.npz"
 _UNREADABLE = (OSError, ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile)
 
 

@@ -8,10 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
-from ..files import writing
+from ..files import npz_entry, writing
 from .avatar import Avatar, Material, Morph
 
 FORMAT = 1
+SHIPPED = Path(__file__).parent / "data" / "default.npz"
+"""The default body; `python -m vlogger_backend.avatars.build` makes it."""
 
 
 def save_avatar(avatar: Avatar, path: Path) -> None:
@@ -46,8 +48,7 @@ def save_avatar(avatar: Avatar, path: Path) -> None:
         zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as file,
     ):
         for name, array in arrays.items():
-            # ZipInfo's default date, not today's: the same avatar makes the same file.
-            with file.open(_entry(name), "w") as stream:
+            with file.open(npz_entry(name), "w") as stream:
                 np.lib.format.write_array(stream, np.asarray(array), allow_pickle=False)  # type: ignore[no-untyped-call]
 
 
@@ -86,9 +87,3 @@ def read_avatar(path: Path) -> Avatar:
             )
         ),
     )
-
-
-def _entry(name: str) -> zipfile.ZipInfo:
-    entry = zipfile.ZipInfo(f"{name}.npy")
-    entry.compress_type = zipfile.ZIP_DEFLATED
-    return entry

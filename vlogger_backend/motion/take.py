@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from .. import __version__
 from ..errors import InputError
-from ..files import writing
+from ..files import npz_entry, writing
 from ..request import Request, request_from_dict
 from .motion import Motion
 from .names import ARKIT_NAMES, JOINT_NAMES
@@ -77,11 +77,11 @@ def write_take(path: Path, request: Request, speech: Speech, motions: Iterable[M
                 frames += len(motion)
         with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
             for name, value in _small_arrays(request, speech, frames, audio_sha256).items():
-                with archive.open(_entry(name), "w") as entry:
+                with archive.open(npz_entry(name), "w") as entry:
                     npy.write_array(entry, value, allow_pickle=False)
             for name, shape in shapes.items():
                 header = {"descr": "<f4", "fortran_order": False, "shape": (frames, *shape)}
-                with archive.open(_entry(name), "w", force_zip64=True) as entry:
+                with archive.open(npz_entry(name), "w", force_zip64=True) as entry:
                     npy.write_array_header_1_0(entry, header)
                     with open(Path(folder) / name, "rb") as column:
                         shutil.copyfileobj(column, entry, 1 << 20)
@@ -186,13 +186,6 @@ def _small_arrays(request: Request, speech: Speech, frames: int, audio_sha256: s
         "meta": np.asarray(json.dumps(meta, ensure_ascii=False, sort_keys=True)),
         **{f"speech_{name}": np.asarray(getattr(speech, name), np.float32) for name in _TRACKS},
     }
-
-
-def _entry(name: str) -> zipfile.ZipInfo:
-    """A zip entry without a clock, so that the same take is the same bytes."""
-    entry = zipfile.ZipInfo(f"{name}.npy", date_time=(1980, 1, 1, 0, 0, 0))
-    entry.compress_type = zipfile.ZIP_DEFLATED
-    return entry
 
 
 def _speech_to(speech: Speech) -> dict[str, Any]:
