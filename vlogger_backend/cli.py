@@ -187,12 +187,13 @@ def say(
     text: Annotated[str, typer.Argument(help="What to say.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="The .wav to write.")],
     language: Language = "en",
+    voice: Annotated[str, typer.Option(help="female or male")] = "female",
     quiet: Quiet = False,
 ) -> None:
     """Speak a text with the offline voice (espeak-ng), for a first pass before the actor is recorded."""
     from .speech.voice import say as speak
 
-    speak(text, output, language)
+    speak(text, output, language, voice)
     _say(f"{output}", quiet)
 
 

@@ -26,7 +26,7 @@ def run_demo(folder: Path, seed: int, fps: float, body: Body, console: Console, 
     from .speech.voice import say
 
     sound = folder / "hello.wav"
-    say(LINE, sound)
+    say(LINE, sound, voice="female" if body.gender > 0.5 else "male")
     request = Request(str(sound.absolute()), LINE, fps=fps, seed=seed, body=body)
     [result] = run_batch(Animator(), [request], [folder / "hello.npz"], everything=True, console=console, quiet=quiet)
     if not quiet and not result.error:

@@ -18,7 +18,7 @@ from vlogger_backend.speech.audio import RATE
 from vlogger_backend.speech.espeak import espeak
 from vlogger_backend.speech.listen import Listener, to_json
 from vlogger_backend.speech.phones import ENGLISH_IPA
-from vlogger_backend.speech.voice import VARIANT, WORDS_PER_MINUTE, say
+from vlogger_backend.speech.voice import VOICES, WORDS_PER_MINUTE, say
 
 Samples = NDArray[np.float32]
 LEAD = 0.2
@@ -27,7 +27,7 @@ LEAD = 0.2
 
 def word_error(speech: Speech, text: str, language: str) -> float:
     """Mean distance (s) of the words' starts from where the voice says that it put them."""
-    spoken = espeak().say(text, language, WORDS_PER_MINUTE, VARIANT)
+    spoken = espeak().say(text, language, WORDS_PER_MINUTE, VOICES["female"])
     trimmed = np.flatnonzero(spoken.samples)[0] / spoken.rate
     begun: dict[int, float] = {}
     for phone in spoken.phones:

@@ -35,3 +35,11 @@ def test_what_cannot_be_said_leaves_no_file(tmp_path: Path, text: str, language:
     with pytest.raises(InputError, match=told):
         say(text, tmp_path / "a.wav", language)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_voices_differ_and_another_is_refused(tmp_path: Path) -> None:
+    say("Good morning.", tmp_path / "a.wav", voice="female")
+    say("Good morning.", tmp_path / "b.wav", voice="male")
+    assert (tmp_path / "a.wav").read_bytes() != (tmp_path / "b.wav").read_bytes()
+    with pytest.raises(InputError, match="female, male"):
+        say("Good morning.", tmp_path / "c.wav", voice="robot")

@@ -134,7 +134,7 @@ def _watched(sound: Sound, prosody: Prosody, progress: Progress) -> Iterator[NDA
         prosody.add(block)
         yield block
         heard += len(block)
-        progress("listening", min(heard / RATE / sound.duration, 1.0))
+        progress("Listening", min(heard / RATE / sound.duration, 1.0))
 
 
 def _joined(phones: Iterable[Phone]) -> tuple[Phone, ...]:
