@@ -32,10 +32,10 @@ _REACH = 0.6
 _DIPHTHONG_SPLIT = 0.55
 _SEAL_RAMP = (0.02, 0.110)
 """Shortest and longest time (s) in which lips close before a seal or part after it."""
-_MEETING = 0.12
-"""The part of a seal in which the lips are still meeting: what is labelled as its start is their last narrowing."""
-_PARTING = 0.20
-"""The part of a seal in which they already part (Edwards et al. 2016 sustain a sound to three quarters of it)."""
+_TOUCH = 0.6
+"""The middle part of a seal's sound in which the lips touch: at its labelled edges they are still meeting or parting.
+
+(Edwards et al. 2016 sustain a sound to three quarters of its length.)"""
 _SHORT_PAUSE = 0.16
 """Pauses shorter than this (s) leave the mouth between its neighbours; longer ones shut it."""
 
@@ -193,12 +193,13 @@ def _contacts(phones: tuple[Phone, ...], kind: str) -> Array:
 
 
 def _on_frames(contacts: Array, fps: float) -> Array:
-    """When the lips touch: from a moment into the sound, and at least in the frames around its middle."""
+    """When the lips touch: in the middle part of the sound, and at least in the frames around its middle."""
     start, end, on, off = contacts.T
     middle = (start + end) / 2 * fps
-    touch = np.minimum(start + _MEETING * (end - start), np.floor(middle) / fps)
-    part = np.maximum(end - _PARTING * (end - start), np.ceil(middle) / fps)
-    return np.stack([touch, part, on, off], axis=1)
+    edge = (1 - _TOUCH) / 2 * (end - start)
+    meet = np.minimum(start + edge, np.floor(middle) / fps)
+    part = np.maximum(end - edge, np.ceil(middle) / fps)
+    return np.stack([meet, part, on, off], axis=1)
 
 
 def _contact(times: Array, contacts: Array) -> Array:
