@@ -9,7 +9,7 @@ from scipy.spatial import cKDTree
 
 from .anny_body import AnnyBody, Doubles
 from .avatar import Floats, Ints, Material
-from .hair import COLOR, Skull
+from .hair import Skull, hair_color
 from .parts import Part, vertex_normals
 from .strands import strand_part, unit
 
@@ -31,7 +31,7 @@ def brow_cover(skull: Skull, points: Doubles | Floats) -> Floats:
     return np.asarray(np.exp(-((across / 1.05) ** 2)) * ends * in_front, np.float32)
 
 
-def brow_part(body: AnnyBody) -> Part:
+def brow_part(body: AnnyBody, tone: float) -> Part:
     """Both eyebrows."""
     rng = np.random.default_rng(17)
     skull = Skull.of(body)
@@ -68,10 +68,10 @@ def brow_part(body: AnnyBody) -> Part:
     along = unit(np.gradient(paths, axis=1))
     widths = np.broadcast_to([0.00075, 0.00065], (len(s), 2))
     across, shades = unit(np.cross(out, along)), rng.uniform(0, 1, len(s))
-    return strand_part(_material("brows"), paths, across, widths, shades, binding)
+    return strand_part(_material("brows", tone), paths, across, widths, shades, binding)
 
 
-def lash_part(body: AnnyBody) -> Part:
+def lash_part(body: AnnyBody, tone: float) -> Part:
     """The lashes of all four lids, along the base mesh's lash cards."""
     rng = np.random.default_rng(19)
     hairs: list[tuple[list[sparse.csr_matrix], float]] = []
@@ -96,7 +96,7 @@ def lash_part(body: AnnyBody) -> Part:
     ahead = np.broadcast_to([0.0, 0.25, 1.0], paths.shape)
     widths = np.array([width for _, width in hairs])[:, None] * np.array([1.0, 0.85, 0.55])
     return strand_part(
-        _material("lashes"), paths, unit(np.cross(ahead, along)), widths, rng.uniform(0, 1, len(hairs)), binding
+        _material("lashes", tone), paths, unit(np.cross(ahead, along)), widths, rng.uniform(0, 1, len(hairs)), binding
     )
 
 
@@ -128,6 +128,6 @@ def _at(body: AnnyBody, faces: Ints, uvs: Doubles, place: Doubles) -> sparse.csr
     return sparse.csr_matrix((weights, ([0, 0, 0], faces[best])), shape=(1, len(body.vertices)))
 
 
-def _material(name: str) -> Material:
-    shade = (1.0 if name == "brows" else 0.22) * COLOR**2.2
+def _material(name: str, tone: float) -> Material:
+    shade = (1.0 if name == "brows" else 0.22) * hair_color(tone) ** 2.2
     return Material(name, (float(shade[0]), float(shade[1]), float(shade[2]), 1.0), 0.6, double_sided=True)

@@ -26,7 +26,7 @@ def build_avatar(body: Body, progress: Progress = no_progress) -> Avatar:
         lambda: _skin(anny, body.skin),
         lambda: eye_parts(anny),
         lambda: mouth_parts(anny),
-        lambda: [hair_part(anny), brow_part(anny), lash_part(anny)],
+        lambda: [part(anny, body.skin) for part in (hair_part, brow_part, lash_part)],
         lambda: clothes_parts(anny),
     ]
     parts: list[Part] = []

@@ -15,7 +15,7 @@ from .bake import jpeg, noise
 from .parts import Part, vertex_normals
 from .strands import strand_part, unit
 
-COLOR = np.array([0.225, 0.150, 0.105])  # sRGB, dark brown; brows, lashes and the scalp beneath take it too
+_BROWN, _BLACK = np.array([0.225, 0.150, 0.105]), np.array([0.060, 0.048, 0.045])  # sRGB
 _STRANDS = 3900
 _POINTS = 4
 # The hairline: degrees round the skull from the front, and height above the eyes in half eye distances.
@@ -58,7 +58,7 @@ def on_ear(uvs: Floats) -> Doubles:
     return np.asarray(np.max([np.linalg.norm(uvs - ear, axis=-1) < _EAR_SIZE for ear in _EARS], axis=0), float)
 
 
-def hair_part(body: AnnyBody) -> Part:
+def hair_part(body: AnnyBody, tone: float) -> Part:
     """The hair of the head."""
     rng = np.random.default_rng(11)
     skull = Skull.of(body)
@@ -92,7 +92,7 @@ def hair_part(body: AnnyBody) -> Part:
     across = unit(np.cross(facing, along))
     width = (0.0050 + 0.065 * length)[:, None] * np.array([0.85, 1.0, 0.7])
     shades = np.clip(rng.uniform(0, 1, len(roots)) * 0.6 + 0.2 + 0.25 * noise(roots, 0.012, 8), 0, 1)
-    material = Material("hair", (1.0, 1.0, 1.0, 1.0), 0.72, texture=jpeg(_paint()), double_sided=True)
+    material = Material("hair", (1.0, 1.0, 1.0, 1.0), 0.72, texture=jpeg(_paint(tone)), double_sided=True)
     points = sparse.vstack([binding] * _POINTS).tocsr()
     order = np.arange(len(roots) * _POINTS).reshape(_POINTS, -1).T.ravel()
     return strand_part(material, paths, across, width, shades, points[order])
@@ -135,13 +135,19 @@ def _flow(body: AnnyBody, skull: Skull, points: Doubles, normals: Doubles, rng: 
     return unit(away - normals * np.einsum("ni,ni->n", away, normals)[:, None])
 
 
-def _paint() -> Floats:
+def hair_color(tone: float) -> Doubles:
+    """The colour (sRGB) of hair, brows, lashes and the scalp beneath: brown, and black with darker skin `tone`s."""
+    black = float(_smooth(np.array((tone - 0.4) / 0.4)))
+    return np.asarray((1 - black) * _BROWN + black * _BLACK)
+
+
+def _paint(tone: float) -> Floats:
     """Columns of different browns, darker at the root (the bottom)."""
     rng = np.random.default_rng(13)
     column = ndimage.gaussian_filter1d(rng.normal(size=256), 1.0)
     light = 1 + 0.30 * column / column.std() * 0.7 + np.linspace(-0.15, 0.30, 256)
     along = np.linspace(1.18, 0.72, 64)[:, None]
-    return np.asarray(np.clip(COLOR * (along * light)[..., None], 0.02, 1), np.float32)
+    return np.asarray(np.clip(hair_color(tone) * (along * light)[..., None], 0.02, 1), np.float32)
 
 
 def _smooth(x: Doubles) -> Doubles:

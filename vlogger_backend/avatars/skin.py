@@ -16,7 +16,7 @@ from .anny_body import AnnyBody
 from .avatar import Floats, Material
 from .bake import Atlas, atlas, cavity, jpeg, noise
 from .brows import brow_cover
-from .hair import COLOR, Skull, on_ear
+from .hair import Skull, hair_color, on_ear
 from .parts import Part, base_part, vertex_normals
 
 Mask = NDArray[np.bool_]
@@ -79,7 +79,7 @@ def _paint(
         hairy = hairy * 0
     brow = 0.34 * brow_cover(skull, place)
     grown = np.maximum(hairy, brow)[..., None]
-    color = color * (1 - grown) + COLOR * 0.8 * grown
+    color = color * (1 - grown) + hair_color(tone) * 0.8 * grown
     shade = np.clip(hollow, 0, 1)[..., None]
     color = color * (1 - shade * np.array([0.32, 0.40, 0.43]))
     return np.asarray(color, np.float32)
