@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -123,6 +124,14 @@ def test_the_same_take_is_the_same_bytes(avatar, lively, tmp_path):
     one = (tmp_path / "one.fbx").read_bytes()
     assert one == (tmp_path / "another folder/two.fbx").read_bytes()
     assert str(tmp_path.parent).encode() not in one
+
+
+def test_nothing_stays_in_the_temporary_folder(avatar, lively, tmp_path, monkeypatch):
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    write_fbx(tmp_path / "x.fbx", avatar, lively(2), "x")
+    assert not list(temporary.iterdir())
 
 
 def test_without_bpy_the_remedy_is_named(avatar, lively, tmp_path, monkeypatch):

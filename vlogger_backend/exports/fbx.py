@@ -56,7 +56,9 @@ def blender_version() -> str:
     _need_blender()
     # Without bpy's teardown, in which it can hang
     code = "import bpy, os; print(bpy.app.version_string, flush=True); os._exit(0)"
-    done = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, check=False)
+    with tempfile.TemporaryDirectory(prefix="vlogger-") as folder:
+        command, environment = [sys.executable, "-P", "-c", code], _environment(Path(folder))
+        done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     if done.returncode:
         said = done.stderr.strip().splitlines() or ["it said nothing"]
         raise InputError(f"Blender's Python module does not start ({said[-1]}); {_INSTALL}")
@@ -76,7 +78,7 @@ def _run_blender(folder: Path, name: str, progress: Progress) -> None:
     # What it says is read as it comes, not kept in a file: the disk may be what is full.
     with subprocess.Popen(
         command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        encoding="utf-8", errors="replace", env=_environment(),
+        encoding="utf-8", errors="replace", env=_environment(folder),
     ) as process:  # fmt: skip
         assert process.stdout is not None
         try:
@@ -97,13 +99,17 @@ def _run_blender(folder: Path, name: str, progress: Progress) -> None:
     progress(_STAGE, 1.0)
 
 
-def _environment() -> dict[str, str]:
-    """The child's environment: it finds the add-on where we did, and the exporter's ids are the same every time."""
+def _environment(folder: Path) -> dict[str, str]:
+    """The child's environment: it finds the add-on where we did, and the exporter's ids are the same every time.
+
+    Its temporary files are in `folder`, since it ends without tidying up.
+    """
     spec = importlib.util.find_spec("blender_addon")
     assert spec is not None
     assert spec.origin is not None
     parent = str(Path(spec.origin).parent.parent)
-    return {**os.environ, "PYTHONPATH": parent, "PYTHONHASHSEED": "0", "PYTHONIOENCODING": "utf-8"}
+    temporary = dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(folder))
+    return {**os.environ, **temporary, "PYTHONPATH": parent, "PYTHONHASHSEED": "0", "PYTHONIOENCODING": "utf-8"}
 
 
 def _character(avatar: Avatar) -> CharacterData:
