@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from .motion.speech import SILENCE
 from .motion.take import hash_of, write_take
 from .progress import Progress, no_progress
 from .request import Request
@@ -13,12 +14,16 @@ from .request import Request
 
 @dataclass(frozen=True)
 class Animated:
-    """What came of a request: where the take is, how long it is, and what it cost, in seconds."""
+    """What came of a request: where the take is, how long it is, and what it cost, in seconds.
+
+    `spoken` says whether any speech was heard; if not, the character idles.
+    """
 
     take: Path
     duration: float
     frames: int
     method: str
+    spoken: bool
     elapsed: float
 
 
@@ -45,4 +50,5 @@ class Animator:
         speech = self._listener.listen(audio, request.text, request.language, progress)
         motions = perform(speech, request.style, request.seed, request.fps, progress)
         frames = write_take(path, request, speech, motions, hash_of(audio))
-        return Animated(path, speech.duration, frames, speech.method, time.perf_counter() - started)
+        spoken = any(phone.symbol != SILENCE for phone in speech.phones)
+        return Animated(path, speech.duration, frames, speech.method, spoken, time.perf_counter() - started)

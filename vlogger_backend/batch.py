@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .animate import Animated, Animator
+from .console import interrupted
 from .errors import InputError
 from .motion.take import read_take
 from .products import write_product
@@ -34,7 +35,11 @@ class Result:
 
     def to_json(self) -> dict[str, Any]:
         done = self.animated
-        figures = {"seconds": done.duration, "frames": done.frames, "elapsed": round(done.elapsed, 2)} if done else {}
+        figures = (
+            {"seconds": done.duration, "spoken": done.spoken, "frames": done.frames, "elapsed": round(done.elapsed, 2)}
+            if done
+            else {}
+        )
         return {
             "audio": self.audio,
             "take": str(done.take) if done else None,
@@ -57,6 +62,8 @@ def take_paths(requests: Sequence[Request], output: Path | None) -> list[Path]:
         return [output]
     if output is not None and (output.suffix.lower() in EVERYTHING or output.is_file()):
         raise InputError(f"{output} can't hold a take; give a .npz or a folder with -o, then: vlogger export TAKE -o …")
+    if output is not None and not output.is_dir() and (output.suffix[1:].isalpha() or output == Path("-")):
+        raise InputError(f"{output} is neither a .npz nor a folder; give one of them with -o.")
     folder, taken, paths = output or Path(), set[str](), []
     for request in requests:
         stem, count = Path(request.audio).stem, 1
@@ -84,7 +91,7 @@ def run_batch(
     for i, (request, path) in enumerate(zip(requests, paths, strict=True)):
         if not quiet:
             count = f"{i + 1}/{len(requests)} " if len(requests) > 1 else ""
-            console.print(f"[bold]{count}{Path(request.audio).name}[/bold]")
+            console.print(f"{count}{Path(request.audio).name}", style="bold", markup=False, soft_wrap=True)
         with Bars(console, quiet) as progress:
             results.append(_run_one(animator, request, path, everything, progress))
     _summarise(results, console, quiet)
@@ -102,26 +109,33 @@ def _run_one(animator: Animator, request: Request, path: Path, everything: bool,
                 files.append(write_product(path.with_suffix(suffix), take, path, None, request.body, progress))
         return Result(request.audio, animated, tuple(files))
     except InputError as error:
+        if interrupted():
+            raise KeyboardInterrupt from error
         return Result(request.audio, animated, tuple(files), str(error), 2, traceback.format_exc())
     except Exception as error:  # one line's fault must not cost the others
+        if interrupted():
+            raise KeyboardInterrupt from error
         sentence = f"vlogger itself failed on {request.audio}: {type(error).__name__}: {error}"
         return Result(request.audio, animated, tuple(files), sentence.splitlines()[0], 1, traceback.format_exc())
 
 
 def _summarise(results: Sequence[Result], console: Console, quiet: bool) -> None:
     done = [result for result in results if not result.error]
-    if not quiet:
-        for result in done:
-            assert result.animated is not None
-            made = result.animated
+    for result in results:
+        made = result.animated
+        if made is not None and not quiet:
+            name = f"{Path(result.audio).name} -> " if len(results) > 1 else ""
+            heard = f"{made.method} speech" if made.spoken else "sound"
             console.print(
-                f"  {made.take}  {made.duration:.1f} s of {made.method} speech, {made.frames} frames, "
-                f"in {made.elapsed:.1f} s",
+                f"  {name}{made.take}  {made.duration:.1f} s of {heard}, {made.frames} frames, in {made.elapsed:.1f} s",
+                markup=False,
                 soft_wrap=True,
             )
             for path in result.files[1:]:
-                console.print(f"  {path}", soft_wrap=True)
-    for result in results:
+                console.print(f"  {path}", markup=False, soft_wrap=True)
+            if not made.spoken:
+                said = f"No speech was heard in {result.audio}; the character only idles."
+                console.print(said, style="yellow", markup=False, soft_wrap=True)
         if result.error:
             console.print(result.error, style="red", markup=False, soft_wrap=True)
     if len(results) > 1 and (not quiet or len(done) < len(results)):

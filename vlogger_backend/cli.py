@@ -6,6 +6,7 @@ Exit codes: 0 done, 2 something that the user can mend (or Ctrl-C), 1 our own fa
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import fields
@@ -44,8 +45,8 @@ BodySliders = Annotated[
     ),
 ]
 
-_INTERRUPTED = 130
-"""The code with which typer ends on Ctrl-C."""
+_LONGEST_TEXT = 10_000_000
+"""Bytes; a day of speech is about one million."""
 
 
 def _version(show: bool) -> None:
@@ -94,7 +95,7 @@ def animate(
             f"One text can't be what is said in {len(audio)} sounds; animate them one by one, or without text."
         )
     style = Style(energy=energy, gesture=gesture, head=head, gaze=gaze, blink=blink)
-    requests = [Request(str(Path(sound).absolute()), words, language, fps, seed, style, _body(body)) for sound in audio]
+    requests = [Request(os.path.abspath(sound), words, language, fps, seed, style, _body(body)) for sound in audio]
     results = run_batch(Animator(), requests, take_paths(requests, output), everything, _console(), quiet)
     if as_json:
         typer.echo(json.dumps([result.to_json() for result in results], indent=1, ensure_ascii=False))
@@ -129,6 +130,7 @@ def preview(
     audio: Annotated[Path | None, typer.Option(help="The sound, if it is no longer where it was.")] = None,
     body: BodySliders = None,
     quiet: Quiet = False,
+    as_json: Json = False,
 ) -> None:
     """Render a take on the built-in avatar: a video with sound (.mp4), or a picture of the whole line (.png)."""
     from .motion.take import read_take
@@ -139,7 +141,7 @@ def preview(
         raise InputError(f"{path} is neither .mp4 nor .png; a preview is one of them.")
     with _bars(quiet) as progress:
         write_product(path, read_take(take), take, audio, _body(body, None), progress)
-    _say(f"{path}", quiet)
+    _made(path, quiet, as_json)
 
 
 @app.command()
@@ -148,6 +150,7 @@ def export(
     output: Annotated[Path, typer.Option("-o", "--output", help="x.fbx, x.glb or x.npz")],
     body: BodySliders = None,
     quiet: Quiet = False,
+    as_json: Json = False,
 ) -> None:
     """Export a take: the animated character as .fbx or .glb, or the curves alone as .npz."""
     from .motion.take import read_take
@@ -157,7 +160,7 @@ def export(
         raise InputError(f"{output} can't be exported: the name must end in .fbx, .glb or .npz.")
     with _bars(quiet) as progress:
         write_product(output, read_take(take), take, None, _body(body, None), progress)
-    _say(f"{output}", quiet)
+    _made(output, quiet, as_json)
 
 
 @app.command()
@@ -189,12 +192,15 @@ def say(
     language: Language = "en",
     voice: Annotated[str, typer.Option(help="female or male")] = "female",
     quiet: Quiet = False,
+    as_json: Json = False,
 ) -> None:
     """Speak a text with the offline voice (espeak-ng), for a first pass before the actor is recorded."""
     from .speech.voice import say as speak
 
+    if output.suffix.lower() != ".wav":
+        raise InputError(f"{output} can't be spoken into: the voice writes .wav; give a name that ends so.")
     speak(text, output, language, voice)
-    _say(f"{output}", quiet)
+    _made(output, quiet, as_json)
 
 
 @app.command()
@@ -219,15 +225,27 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _run(arguments: list[str], debug: bool) -> int:
+    from .console import interrupted, watching_interruptions
+
+    with watching_interruptions():
+        code = _run_watched(arguments, debug)
+        if interrupted():
+            return _fail("Stopped. What was finished is kept, and nothing is half-written.", 2, debug)
+        return code
+
+
+def _run_watched(arguments: list[str], debug: bool) -> int:
+    from .console import interrupted
+
     try:
         app(arguments, prog_name="vlogger")
     except SystemExit as end:  # typer ends so, its own complaints about options included
-        if end.code != _INTERRUPTED:
-            return end.code if isinstance(end.code, int) else 0
-        return _fail("Stopped. What was finished is kept, and nothing is half-written.", 2, debug)
+        return end.code if isinstance(end.code, int) else 0
     except InputError as error:
-        return _fail(str(error), 2, debug)
+        return 2 if interrupted() else _fail(str(error), 2, debug)
     except Exception as error:
+        if interrupted():  # a library's last words
+            return 2
         reason = f"{type(error).__name__}: {error}".splitlines()[0]
         return _fail(f"vlogger itself failed ({reason}). Run it again with --debug and report what it says.", 1, debug)
     return 0
@@ -247,7 +265,11 @@ def _text(text: str | None, text_file: Path | None) -> str | None:
         return text
     if text is not None:
         raise InputError("Both --text and --text-file are given; leave one of them out.")
+    if text_file.exists() and not text_file.is_file():
+        raise InputError(f"{text_file} is not a text file; give a file with what is said.")
     try:
+        if text_file.stat().st_size > _LONGEST_TEXT:
+            raise InputError(f"{text_file} is too large to be what is said; give a file of at most 10 MB.")
         return text_file.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise InputError(f"{text_file} is not UTF-8 text; save it as UTF-8.") from error
@@ -286,6 +308,8 @@ def _bars(quiet: bool) -> Any:
     return Bars(open_console(), quiet)
 
 
-def _say(sentence: str, quiet: bool) -> None:
+def _made(path: Path, quiet: bool, as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps({"file": str(path)}, ensure_ascii=False))
     if not quiet:
-        print(sentence, file=sys.stderr)
+        print(path, file=sys.stderr)

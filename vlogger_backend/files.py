@@ -55,7 +55,7 @@ def cannot_write(path: Path, error: OSError) -> InputError:
         return InputError(f"The disk is full: {path} could not be written. Free some space or choose another folder.")
     if isinstance(error, FileExistsError | NotADirectoryError) or error.errno == errno.EISDIR:
         return InputError(
-            f"{path} can't be written: a file and a folder of that name are in the way. Choose another -o."
+            f"{path} can't be written: a folder has that name, or a file that of its folder. Choose another with -o."
         )
     if isinstance(error, PermissionError) or error.errno == errno.EROFS:
         return InputError(f"{path} can't be written: no permission for that folder. Choose another with -o.")

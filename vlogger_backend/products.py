@@ -56,4 +56,6 @@ def find_sound(take: Take, take_path: Path) -> Path:
     for candidate in (was, take_path.parent / was.name):
         if candidate.is_file() and (not take.audio_sha256 or hash_of(candidate) == take.audio_sha256):
             return candidate
-    raise InputError(f"The sound of {take_path}, {was.name}, is not where it was; say where with --audio.")
+    raise InputError(
+        f"The sound of {take_path}, {was}, is no longer there or has changed; say where it is with --audio."
+    )

@@ -8,6 +8,7 @@ by its own weights, and its bones are folded onto SMPL-X's joints.
 from __future__ import annotations
 
 import math
+import os
 import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -76,13 +77,30 @@ class AnnyBody:
     joints: Doubles
 
 
-def load_body(body: Body) -> AnnyBody:
-    """Build Anny with these sliders. The first time ever takes a minute or two: Anny then caches its own data."""
-    import torch
+def _start_warp() -> None:
+    """Start Warp, which skins for Anny, without its greeting and its warning that there is no CUDA.
+
+    The warning is written by its C code, so the file descriptor is what has to be turned away.
+    """
     import warp
 
-    warp.config.quiet = True  # type: ignore[attr-defined]  # anny's skinning library greets on standard output otherwise
+    warp.config.log_level = warp.LOG_ERROR
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        warp.init()
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
+
+
+def load_body(body: Body) -> AnnyBody:
+    """Build Anny with these sliders. The first time ever takes a minute or two: Anny then caches its own data."""
     import anny
+    import torch
+
+    _start_warp()
 
     model = anny.Anny(
         rig="makehuman", topology="anny-full", facial_actions="all", phenotypes="all", local_changes="none"

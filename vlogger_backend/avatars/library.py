@@ -12,6 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from .. import __version__
+from ..errors import InputError
 from ..progress import Progress, no_progress
 from ..request import Body
 from .avatar import Avatar
@@ -25,6 +26,8 @@ def load_avatar(body: Body | None = None, progress: Progress = no_progress) -> A
 
     The default body is read from the package in a moment. Any other is built, which takes some seconds (a minute or
     two the first time ever), and kept in the user's cache folder; a damaged cache file is rebuilt.
+
+    Raises InputError if a body has to be built and can't be kept.
     """
     body = body or Body()
     if body == Body():
@@ -37,8 +40,16 @@ def load_avatar(body: Body | None = None, progress: Progress = no_progress) -> A
             kept.unlink(missing_ok=True)
     from .build import build_avatar
 
-    avatar = build_avatar(body, progress)
-    save_avatar(avatar, kept)
+    try:
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        if not os.access(kept.parent, os.W_OK):
+            raise PermissionError(f"no permission to write in {kept.parent}")
+        save_avatar(build_avatar(body, progress), kept)
+    except OSError as error:
+        raise InputError(
+            f"The avatar could not be built and kept ({error}). Set VLOGGER_CACHE and ANNY_CACHE_DIR to folders that "
+            "can be written and have 2 GB free."
+        ) from error
     return read_avatar(kept)
 
 

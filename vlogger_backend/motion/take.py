@@ -13,6 +13,7 @@ import math
 import shutil
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -34,6 +35,8 @@ _TRACKS = ("loudness", "pitch", "voicing", "emphasis")
 _BETAS = 10
 _LARGEST_ARRAY = 4 << 30
 """Bytes. A day of motion is far below; a file that claims more is damaged or hostile."""
+_LARGEST_NUMBER = 1e5
+"""No curve, in radians, metres, hertz or weights, comes near."""
 _POSE_PARTS = {
     "root_orient": slice(0, 3),
     "pose_body": slice(3, 66),
@@ -99,6 +102,8 @@ def read_take(path: Path) -> Take:
     Raises InputError if there is no such file, or if it is not a take, with the reason.
     """
     path = Path(path)
+    if path.exists() and not path.is_file():
+        raise InputError(f"{path} is not a take but a folder or device; name a .npz file.")
     if not path.is_file():
         raise InputError(f"There is no take at {path}. Make one with: vlogger animate SOUND -o {path.name}")
     try:
@@ -115,11 +120,16 @@ def read_take(path: Path) -> Take:
             arkit=_floats(arrays["arkit"]),
             expression=_floats(arrays["expression"]),
         )
-        if not motion.fps > 0:
-            raise ValueError(f"fps is {motion.fps}")
+        if not 1 <= motion.fps <= 240:
+            raise ValueError(f"its frame rate is {motion.fps}")
+        if not frames:
+            raise ValueError("it has no frames")
         speech = _speech_from(meta["speech"], {name: arrays[f"speech_{name}"] for name in _TRACKS})
         return Take(motion, speech, request_from_dict(meta["request"]), str(meta["audio_sha256"]))
-    except (KeyError, ValueError, TypeError, EOFError, zipfile.BadZipFile, zipfile.LargeZipFile) as error:
+    except (
+        InputError, KeyError, ValueError, TypeError, EOFError, RecursionError, OverflowError,
+        zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error,
+    ) as error:  # fmt: skip
         raise InputError(
             f"{path} is not a take that this version can read ({error}). Make it again with: vlogger animate"
         ) from error
@@ -236,6 +246,8 @@ def _check_size(entry: zipfile.ZipInfo, file: IO[bytes]) -> None:
 def _reordered(arkit: NDArray[Any], names: list[str]) -> NDArray[np.float32]:
     """ARKit weights by name, for a file written by a tool that sorts them otherwise; an absent one is 0."""
     out = np.zeros((len(arkit), len(ARKIT_NAMES)), np.float32)
+    if not set(names) & set(ARKIT_NAMES):
+        raise ValueError("none of its face weights has an ARKit name")
     for i, name in enumerate(ARKIT_NAMES):
         if name in names:
             out[:, i] = arkit[:, names.index(name)]
@@ -243,7 +255,9 @@ def _reordered(arkit: NDArray[Any], names: list[str]) -> NDArray[np.float32]:
 
 
 def _floats(array: NDArray[Any]) -> NDArray[np.float32]:
+    if array.dtype.kind not in "fiu":
+        raise ValueError(f"it holds {array.dtype} where numbers should be")
     values = np.asarray(array, np.float32)
-    if not np.isfinite(values).all():
-        raise ValueError("it holds numbers that are not finite")
+    if not (np.abs(values) < _LARGEST_NUMBER).all():
+        raise ValueError("it holds numbers that are not finite or absurdly large")
     return values

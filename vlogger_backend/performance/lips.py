@@ -145,7 +145,7 @@ def _strength(speech: Speech, style: Style) -> list[tuple[float, float]]:
     pitch = _means(speech, np.where(speech.pitch > 0, speech.pitch, np.nan))
     vowels = np.array([any(v.vowel for v in visemes_of(p.symbol)) for p in speech.phones], bool)
     loud, high = _z(loudness, vowels), _z(pitch, vowels)
-    energy = 0.55 + 0.45 * style.energy
+    energy = 0.62 + 0.50 * style.energy
     jaw = energy * np.clip(1.0 + 0.20 * loud, 0.62, 1.40)
     lips = energy**0.5 * np.clip(1.0 + 0.10 * loud + 0.06 * high, 0.75, 1.25)
     return list(zip(jaw.tolist(), lips.tolist(), strict=True))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,6 +36,7 @@ def write_strip(path: Path, avatar: Avatar, take: Take, sound: Path, progress: P
 
     Raises InputError if `sound` can't be read, no picture can be rendered, or `path` can't be written.
     """
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it tells of its own cache folder
     from matplotlib.figure import Figure
 
     start, stop = _window(take.speech, take.motion)

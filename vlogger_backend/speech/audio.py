@@ -236,7 +236,8 @@ def _repaired(frame: AudioFrame) -> tuple[AudioFrame, int]:
 def _check_not_broken(path: Path, samples: int, broken: int, final: bool) -> None:
     if broken > _MOST_BROKEN * samples and (final or samples > 20 * _HIGHEST_RATE):
         raise InputError(
-            f"{path} is damaged ({100 * broken / samples:.0f} % of its samples are not numbers): export it again."
+            f"{path} is damaged ({100 * broken / samples:.0f} % of its samples are not numbers, or far too large): "
+            "export it again."
         )
 
 

@@ -105,11 +105,16 @@ class Espeak:
         words: list[int] = []
         phones: list[SpokenPhone] = []
 
+        stopped: list[BaseException] = []
+
         def collect(samples: _Samples, count: int, events: _Events) -> int:
-            if samples and count > 0:
-                sound.append(ctypes.string_at(samples, 2 * count))
-            _take_events(events, words, phones)
-            return 0
+            try:
+                if samples and count > 0:
+                    sound.append(ctypes.string_at(samples, 2 * count))
+                _take_events(events, words, phones)
+            except BaseException as error:  # Ctrl-C too: ctypes would swallow it
+                stopped.append(error)
+            return len(stopped)  # not 0: the library stops
 
         callback = _Callback(collect)
         with self._lock, _library() as (library, rate):
@@ -118,8 +123,10 @@ class Espeak:
                 raise RuntimeError(f"espeak-ng could not load its voice {voice}")
             library.espeak_SetParameter(_RATE_PARAMETER, words_per_minute, 0)
             status = library.espeak_Synth(data, ctypes.c_size_t(len(data)), 0, 1, 0, _CHARS_UTF8, None, None)
-            if status != 0:
-                raise RuntimeError(f"espeak-ng failed with status {status}")
+        if stopped:
+            raise stopped[0]
+        if status != 0:
+            raise RuntimeError(f"espeak-ng failed with status {status}")
         return Spoken(np.frombuffer(b"".join(sound), np.int16), rate, tuple(words), tuple(phones))
 
     def language(self, code: str) -> str:
