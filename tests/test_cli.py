@@ -105,6 +105,9 @@ def test_a_batch_goes_on_past_what_fails_and_says_so(
         (["--body", "wings=1"], "gender"),
         (["--body", "age=7"], "between 0 and 1"),
         (["-o", "x.mp4"], "vlogger export"),
+        (["-o", "x.txt"], "neither a .npz nor a folder"),
+        (["-o", "-"], "neither a .npz nor a folder"),
+        (["--text-file", "/dev/zero"], "not a text file"),
     ],
 )
 def test_what_can_be_mended_is_one_sentence_and_code_2(
@@ -125,6 +128,20 @@ def test_what_can_be_mended_is_one_sentence_and_code_2(
 def test_one_text_for_many_sounds_is_refused(line: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("animate", line, line, "--text", LINE) == 2
     assert "one by one" in capsys.readouterr().err
+
+
+def test_silence_makes_a_take_and_says_that_nothing_was_heard(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sound = write_wav(tmp_path / "[quiet] room.wav", np.zeros(32000))
+    assert run("animate", sound, "-o", tmp_path / "out", "--json") == 0
+    shown = capsys.readouterr()
+    assert "No speech was heard in" in shown.err
+    assert "[quiet] room.wav" in shown.err
+    assert json.loads(shown.out)[0]["spoken"] is False
+    take = read_take(tmp_path / "out" / "[quiet] room.npz")
+    gap = take.motion.arkit[:, ARKIT_INDEX["jawOpen"]] - take.motion.arkit[:, ARKIT_INDEX["mouthClose"]]
+    assert gap.max() < 1 / 34.8, "a silent mouth is shut: less than a millimetre"
 
 
 def test_debug_shows_the_trace(line: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -153,8 +170,24 @@ def test_a_file_where_the_folder_should_be(line: Path, tmp_path: Path, capsys: p
     assert run("animate", line, "-o", tmp_path / "taken", "-q") == 2
 
 
+def test_an_interruption_that_a_library_swallows_still_stops(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """ctypes prints and drops what is raised in a callback; Ctrl-C must get through all the same."""
+    from vlogger_backend.speech import espeak
+
+    def interrupted_callback(*_: object) -> None:
+        signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(espeak, "_take_events", interrupted_callback)
+    assert run("say", "Good morning.", "-o", tmp_path / "a.wav") == 2
+    assert "Stopped" in capsys.readouterr().err
+    assert left_in(tmp_path) == set()
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows sends Ctrl-C to whole consoles only")
-def test_ctrl_c_leaves_nothing_half_written(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_being_stopped_leaves_nothing_half_written(number: signal.Signals, tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     hum = np.sin(np.arange(16000 * 240) * 0.05) * np.repeat(rng.uniform(0, 0.6, 2400), 1600)
     sound = write_wav(tmp_path / "long.wav", hum + rng.normal(0, 0.02, len(hum)))
@@ -168,7 +201,7 @@ def test_ctrl_c_leaves_nothing_half_written(tmp_path: Path) -> None:
     for text in process.stderr:  # wait until it is at work
         if "…" in text:
             break
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 2, errors
     assert "Stopped" in errors

@@ -151,6 +151,30 @@ def test_a_file_that_claims_to_be_huge_is_refused_before_it_is_decoded(tmp_path:
         read_take(bomb)
 
 
+@pytest.mark.parametrize(
+    ("changed", "says"),
+    [
+        ({"fps": np.asarray(1e9)}, "frame rate"),
+        ({"fps": np.asarray(-30.0)}, "frame rate"),
+        ({"trans": np.full((40, 3), 1e30)}, "absurdly large"),
+        ({"poses": np.zeros((40, 165), complex)}, "complex"),
+        ({"arkit_names": np.asarray(["x"] * 52)}, "ARKit name"),
+        ({"meta": np.asarray("[" * 100_000)}, "not a take"),
+        ({"meta": np.asarray("{}")}, "not a take"),
+        ({"poses": np.zeros((0, 165)), "trans": np.zeros((0, 3)), "arkit": np.zeros((0, 52)),
+          "expression": np.zeros((0, 0))}, "no frames"),
+        ({"arkit": np.zeros((39, 52))}, "shape"),
+    ],
+)  # fmt: skip
+def test_a_damaged_take_says_what_is_wrong(changed: dict[str, np.ndarray], says: str, tmp_path: Path) -> None:
+    save_take(tmp_path / "a.npz", some_take())
+    with np.load(tmp_path / "a.npz") as file:
+        arrays = dict(file)
+    np.savez(tmp_path / "b.npz", **{**arrays, **changed})
+    with pytest.raises(InputError, match=says):
+        read_take(tmp_path / "b.npz")
+
+
 def test_numbers_that_are_not_finite_are_refused(tmp_path: Path) -> None:
     take = some_take()
     poses = take.motion.poses.copy()
