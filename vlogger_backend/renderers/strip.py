@@ -27,6 +27,8 @@ _LONGEST = 12.0
 """Seconds that one picture can show legibly; of a longer take it shows the first ones with speech."""
 _COLUMNS = 9
 _VIEWS = (View("body", (300, 380)), View("face", (300, 304)))
+_LETTER = 0.0052
+"""Width of a letter as part of the picture's width."""
 _INK, _FAINT = "#22262b", "#9aa1a9"
 _COLOURS = ("#d1495b", "#2e86ab", "#3c9d6d", "#e2a03f")
 
@@ -109,13 +111,18 @@ def _draw_sound(axes: Axes, sound: Path, speech: Speech, start: float, stop: flo
     if len(usable):
         x = start + (np.arange(len(usable)) + 0.5) * block / rate
         axes.fill_between(x, usable.min(axis=1), usable.max(axis=1), color="#5b6570", lw=0)
-        axes.set_ylim(*(np.array([-1.05, 1.35]) * max(1e-3, np.abs(usable).max())))
+        axes.set_ylim(*(np.array([-1.05, 1.6]) * max(1e-3, np.abs(usable).max())))
     axes.set_yticks([])
     axes.set_ylabel("sound", fontsize=9, rotation=0, ha="right", va="center")
-    top = axes.get_ylim()[1]
+    low, top = axes.get_ylim()
+    row_ends = [start, start]  # words that would touch go to the second row
     for word in speech.words:
         if start <= word.start < stop:
-            axes.text(word.start, top, word.text, fontsize=8, va="top", color=_INK, clip_on=True)
+            row = 0 if word.start >= row_ends[0] else 1
+            row_ends[row] = word.start + (len(word.text) + 1) * _LETTER * (stop - start)
+            axes.text(
+                word.start, top - row * 0.11 * (top - low), word.text, fontsize=8, va="top", color=_INK, clip_on=True
+            )
 
 
 def _heard(sound: Path, start: float, stop: float) -> tuple[NDArray[np.float32], int]:
@@ -150,7 +157,8 @@ def _draw_curves(axes: Axes, motion: Motion, curves: Sequence[tuple[str, NDArray
         axes.plot(times, values, lw=1.1, color=colour, label=name)
     axes.set_ylabel(label, fontsize=9, rotation=0, ha="right", va="center")
     axes.legend(loc="upper right", ncols=len(curves), fontsize=7, frameon=False, borderaxespad=0.1)
-    axes.margins(y=0.12)
+    low, high = axes.get_ylim()
+    axes.set_ylim(low, high + 0.3 * (high - low))  # room for the legend
     axes.yaxis.set_tick_params(labelsize=7)
 
 
