@@ -95,6 +95,8 @@ def run_batch(
         with Bars(console, quiet) as progress:
             results.append(_run_one(animator, request, path, everything, progress))
     _summarise(results, console, quiet)
+    if not everything and not quiet and any(result.files for result in results):
+        console.print("The character, a video and a picture of it too: --all; or vlogger export, vlogger preview")
     return results
 
 
