@@ -147,6 +147,8 @@ def test_silence_makes_a_take_and_says_that_nothing_was_heard(
 def test_debug_shows_the_trace(line: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("animate", line, "--fps", "0", "--debug") == 2
     assert "Traceback" in capsys.readouterr().err
+    assert run("animate", tmp_path / "none.wav", "--debug") == 2
+    assert "Traceback" in capsys.readouterr().err, "one line of a batch has its trace too"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="folders are locked otherwise there")

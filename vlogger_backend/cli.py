@@ -22,6 +22,8 @@ from .request import Body, Request, Style
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from .batch import Result
+
 
 app = typer.Typer(
     help="Speech in, editable character animation out: face, lips, eyes, head, body and hands. Offline.",
@@ -65,6 +67,7 @@ def _options(
 
 @app.command()
 def animate(
+    context: typer.Context,
     audio: Annotated[list[str], typer.Argument(help="Sound or video files, one take each.")],
     text: Annotated[str | None, typer.Option(help="What is said; the lips follow it exactly.")] = None,
     text_file: Annotated[Path | None, typer.Option(help="A text file (UTF-8) with what is said.")] = None,
@@ -99,13 +102,12 @@ def animate(
     results = run_batch(Animator(), requests, take_paths(requests, output), everything, _console(), quiet)
     if as_json:
         typer.echo(json.dumps([result.to_json() for result in results], indent=1, ensure_ascii=False))
-    codes = [result.exit_code for result in results]
-    if any(codes):
-        raise typer.Exit(1 if 1 in codes else 2)
+    _end(results, debug=context.obj)
 
 
 @app.command()
 def demo(
+    context: typer.Context,
     output: Out = None,
     seed: Seed = 0,
     fps: Fps = 30.0,
@@ -119,8 +121,7 @@ def demo(
     result = run_demo(output or Path("vlogger-demo"), seed, fps, _body(body), _console(), quiet)
     if as_json:
         typer.echo(json.dumps(result.to_json(), indent=1, ensure_ascii=False))
-    if result.exit_code:
-        raise typer.Exit(result.exit_code)
+    _end([result], debug=context.obj)
 
 
 @app.command()
@@ -133,15 +134,12 @@ def preview(
     as_json: Json = False,
 ) -> None:
     """Render a take on the built-in avatar: a video with sound (.mp4), or a picture of the whole line (.png)."""
-    from .motion.take import read_take
-    from .products import write_product
+    from .products import PREVIEWS
 
     path = output or take.with_suffix(".mp4")
-    if path.suffix.lower() not in (".mp4", ".png"):
+    if path.suffix.lower() not in PREVIEWS:
         raise InputError(f"{path} is neither .mp4 nor .png; a preview is one of them.")
-    with _bars(quiet) as progress:
-        write_product(path, read_take(take), take, audio, _body(body, None), progress)
-    _made(path, quiet, as_json)
+    _produce(path, take, audio, body, quiet, as_json)
 
 
 @app.command()
@@ -153,14 +151,11 @@ def export(
     as_json: Json = False,
 ) -> None:
     """Export a take: the animated character as .fbx or .glb, or the curves alone as .npz."""
-    from .motion.take import read_take
-    from .products import write_product
+    from .exports.export import SUFFIXES
 
-    if output.suffix.lower() not in (".fbx", ".glb", ".npz"):
+    if output.suffix.lower() not in SUFFIXES:
         raise InputError(f"{output} can't be exported: the name must end in .fbx, .glb or .npz.")
-    with _bars(quiet) as progress:
-        write_product(output, read_take(take), take, None, _body(body, None), progress)
-    _made(output, quiet, as_json)
+    _produce(output, take, None, body, quiet, as_json)
 
 
 @app.command()
@@ -238,7 +233,7 @@ def _run_watched(arguments: list[str], debug: bool) -> int:
     from .console import interrupted
 
     try:
-        app(arguments, prog_name="vlogger")
+        app(arguments, prog_name="vlogger", obj=debug)
     except SystemExit as end:  # typer ends so, its own complaints about options included
         return end.code if isinstance(end.code, int) else 0
     except InputError as error:
@@ -249,6 +244,16 @@ def _run_watched(arguments: list[str], debug: bool) -> int:
         reason = f"{type(error).__name__}: {error}".splitlines()[0]
         return _fail(f"vlogger itself failed ({reason}). Run it again with --debug and report what it says.", 1, debug)
     return 0
+
+
+def _end(results: Sequence[Result], debug: bool) -> None:
+    """End with the worst exit code of a batch, which has told what failed; `debug` adds the traces."""
+    for result in results:
+        if debug and result.trace:
+            print(result.trace, file=sys.stderr)
+    codes = [result.exit_code for result in results]
+    if any(codes):
+        raise typer.Exit(1 if 1 in codes else 2)
 
 
 def _fail(sentence: str, code: int, debug: bool) -> int:
@@ -306,6 +311,15 @@ def _bars(quiet: bool) -> Any:
     from .console import Bars, open_console
 
     return Bars(open_console(), quiet)
+
+
+def _produce(path: Path, take: Path, audio: Path | None, sliders: list[str] | None, quiet: bool, as_json: bool) -> None:
+    from .motion.take import read_take
+    from .products import write_product
+
+    with _bars(quiet) as progress:
+        write_product(path, read_take(take), take, audio, _body(sliders, None), progress)
+    _made(path, quiet, as_json)
 
 
 def _made(path: Path, quiet: bool, as_json: bool) -> None:

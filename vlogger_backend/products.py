@@ -5,11 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from .errors import InputError
+from .exports.export import SUFFIXES as EXPORTS
+from .exports.export import export_take
 from .motion.take import Take, hash_of
 from .progress import Progress, no_progress
 from .request import Body
 
-SUFFIXES = (".npz", ".fbx", ".glb", ".mp4", ".png")
+PREVIEWS = (".mp4", ".png")
+SUFFIXES = (*EXPORTS, *PREVIEWS)
 
 
 def write_product(
@@ -27,9 +30,7 @@ def write_product(
         raise InputError(f"{path} can't be made: the name must end in one of {', '.join(SUFFIXES)}.")
     from .avatars.library import load_avatar
 
-    if suffix in (".npz", ".fbx", ".glb"):
-        from .exports.export import export_take
-
+    if suffix in EXPORTS:
         export_take(
             take, None if suffix == ".npz" else load_avatar(body or take.request.body, progress), path, progress
         )

@@ -89,11 +89,6 @@ class Listener:
         )
 
 
-def listen(path: Path | str, text: str | None = None, language: str = "en", progress: Progress = no_progress) -> Speech:
-    """`Listener().listen(...)`, for a single file."""
-    return Listener().listen(path, text, language, progress)
-
-
 def to_json(speech: Speech, tracks: bool = False) -> dict[str, Any]:
     """The Speech as plain JSON values; times in seconds. `tracks` adds those at 100 Hz."""
     result: dict[str, Any] = {
