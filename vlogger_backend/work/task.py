@@ -1,0 +1,120 @@
+"""A task: one piece of work for a worker process, what the worker tells while it works, and how it can end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ..renderers.camera import Camera
+from ..request import Body, Request
+
+
+@dataclass(frozen=True)
+class Animate:
+    """Perform `request` into `folder/take.npz`, then make `folder/take<suffix>` for each of `products`.
+
+    `sound` is where the sound is now; the take remembers `request.audio`, the name that the user knows it by.
+    With `pieces`, each window of curves is also written to `folder/pieces/` as soon as it is there.
+    """
+
+    folder: Path
+    request: Request
+    sound: Path
+    products: tuple[str, ...] = ()
+    pieces: bool = False
+
+
+@dataclass(frozen=True)
+class Render:
+    """Draw the frames [`first`, `last`] of the take at `take`, seen by `camera`, as `folder/frames/000000.png` and on.
+
+    The pictures have alpha; they are numbered by the take's frames. `last` None is the take's last frame.
+    """
+
+    folder: Path
+    take: Path
+    camera: Camera
+    body: Body | None = None
+    first: int = 0
+    last: int | None = None
+
+
+@dataclass(frozen=True)
+class MakeCharacter:
+    """Build the avatar with these sliders and write it as `folder/character.npz`, which the add-on reads."""
+
+    folder: Path
+    body: Body
+
+
+Task = Animate | Render | MakeCharacter
+
+
+@dataclass(frozen=True)
+class Advanced:
+    """How far a stage is, 0 to 1."""
+
+    stage: str
+    done: float
+
+
+@dataclass(frozen=True)
+class FileDone:
+    """The file `name` of the task's folder is complete."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class CurvesDone:
+    """Piece number `piece` of the curves is complete; `frames` frames of the take are there by now."""
+
+    piece: int
+    frames: int
+
+
+@dataclass(frozen=True)
+class FrameDone:
+    """The picture of this frame is complete."""
+
+    frame: int
+
+
+@dataclass(frozen=True)
+class PreviewDone:
+    """`folder/preview.jpg`, a small picture of what is being made, is new."""
+
+
+Event = Advanced | FileDone | CurvesDone | FrameDone | PreviewDone
+
+
+@dataclass(frozen=True)
+class Done:
+    """The task was done; `result` are its figures, for the user."""
+
+    result: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Failed:
+    """The task could not be done. `mendable` says that it was due to what the user gave."""
+
+    sentence: str
+    mendable: bool
+    trace: str = ""
+
+
+@dataclass(frozen=True)
+class Cancelled:
+    """The task was cancelled."""
+
+
+@dataclass(frozen=True)
+class Died:
+    """The worker's process ended under the task, or hung and was ended; `sentence` says what is known of why."""
+
+    sentence: str
+
+
+Outcome = Done | Failed | Cancelled | Died
