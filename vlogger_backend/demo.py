@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .animate import Animator
-from .batch import Result, run_batch
+from .batch.sounds import Result, run_batch
 from .request import Body, Request
 
 if TYPE_CHECKING:

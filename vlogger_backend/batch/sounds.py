@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .animate import Animated, Animator
-from .console import interrupted
-from .errors import InputError
-from .motion.take import read_take
-from .products import write_product
-from .request import Request
+from ..animate import Animated, Animator
+from ..console import interrupted
+from ..errors import InputError
+from ..motion.take import read_take
+from ..products import write_product
+from ..request import Request
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -24,7 +24,7 @@ EVERYTHING = (".fbx", ".glb", ".mp4", ".png")
 
 @dataclass(frozen=True)
 class Result:
-    """What came of one line: its files, or the sentence that says why there are none. `exit_code` as in cli.py."""
+    """What came of one line: its files, or the sentence that says why there are none. `exit_code` as in `cli`."""
 
     audio: str
     animated: Animated | None = None
@@ -85,7 +85,7 @@ def run_batch(
     quiet: bool = False,
 ) -> list[Result]:
     """Make the take of every request, and with `everything` the other files beside it; then say what came of it."""
-    from .console import Bars
+    from ..console import Bars
 
     results = []
     for i, (request, path) in enumerate(zip(requests, paths, strict=True)):
