@@ -16,14 +16,13 @@ from pathlib import Path
 
 import numpy as np
 
-from blender_addon.core.character import CharacterData, MaterialData, MorphData, save_character
-
 from ..avatars.avatar import Avatar
 from ..errors import InputError
 from ..files import writing
 from ..motion.motion import Motion
-from ..motion.names import ARKIT_NAMES, JOINT_NAMES, JOINT_PARENTS
+from ..motion.names import ARKIT_NAMES
 from ..progress import Progress, no_progress
+from .character import write_character
 
 _STAGE = "Writing FBX"
 _INSTALL = 'install it with: pip install "bpy==4.5.*"'
@@ -42,7 +41,7 @@ def write_fbx(path: Path, avatar: Avatar, motion: Motion, name: str, progress: P
     if importlib.util.find_spec("bpy") is None:
         raise InputError('FBX is written by Blender\'s Python module: install it with: pip install "bpy==4.5.*"')
     with writing(path) as temporary, tempfile.TemporaryDirectory(prefix="vlogger-") as folder:
-        save_character(Path(folder) / "character.npz", _character(avatar))
+        write_character(Path(folder) / "character.npz", avatar)
         _save_curves(Path(folder) / "take.npz", motion)
         _run_blender(Path(folder), name, progress)
         shutil.copyfile(Path(folder) / "take.fbx", temporary)
@@ -110,26 +109,6 @@ def _environment(folder: Path) -> dict[str, str]:
     parent = str(Path(spec.origin).parent.parent)
     temporary = dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(folder))
     return {**os.environ, **temporary, "PYTHONPATH": parent, "PYTHONHASHSEED": "0", "PYTHONIOENCODING": "utf-8"}
-
-
-def _character(avatar: Avatar) -> CharacterData:
-    return CharacterData(
-        name=avatar.name,
-        vertices=avatar.vertices,
-        faces=avatar.faces,
-        uvs=avatar.uvs,
-        face_material=avatar.face_material,
-        materials=tuple(MaterialData(**vars(material)) for material in avatar.materials),
-        joint_names=JOINT_NAMES,
-        joint_parents=np.array(JOINT_PARENTS, np.int16),
-        joints=avatar.joints,
-        joint_indices=avatar.joint_indices,
-        joint_weights=avatar.joint_weights,
-        morphs=tuple(
-            MorphData(name, morph.vertices, morph.offsets)
-            for name, morph in zip(ARKIT_NAMES, avatar.morphs, strict=True)
-        ),
-    )
 
 
 def _save_curves(path: Path, motion: Motion) -> None:
