@@ -2,7 +2,29 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import InputError
+from ..motion.names import JOINT_INDEX
+
+if TYPE_CHECKING:
+    from ..avatars.avatar import Avatar
+
+SIZES = (16, 4096)
+"""The least and the most pixels each way."""
+MOST_PIXELS = 4096 * 2304
+"""In one picture: enough for 4K, upright too, and little enough for any graphics driver's memory."""
+_FIELDS = (0.001, 3.14)
+_FURTHEST = 10_000.0
+_SKEW = 1e-3
+"""How far a rotation may be from one: what is left of it after single precision and a few decimals."""
+_PORTRAIT_LENS = math.radians(18)
 
 
 @dataclass(frozen=True)
@@ -13,9 +35,94 @@ class Camera:
     poses         : for each frame of the shot the camera's pose in the world as 12 numbers, the first three rows of a
                     4x4 matrix, row by row; the camera looks along its own -Z with +Y up. One pose is a still camera.
     fields        : the vertical field of view for each frame in radians; one number is one for all
+
+    This is the camera of glTF (`yfov`) and of Blender with vertical sensor fit (`angle_y`), before any change of axes.
+
+    Raises InputError if a size, a pose or a field can't be a camera's.
     """
 
     width: int
     height: int
     poses: tuple[tuple[float, ...], ...]
     fields: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        low, high = SIZES
+        if not (low <= self.width <= high and low <= self.height <= high):
+            raise InputError(
+                f"A picture of {self.width} x {self.height} pixels can't be drawn; give {low} to {high} each way."
+            )
+        if self.width * self.height > MOST_PIXELS:
+            raise InputError(
+                f"A picture of {self.width} x {self.height} pixels is too large; at most {MOST_PIXELS:,} pixels "
+                "are drawn, for example 4096 x 2304."
+            )
+        if not self.poses or not self.fields:
+            raise InputError("The camera has no pose or no field of view; give one, or one for each frame.")
+        if 1 != len(self.poses) != len(self.fields) != 1:
+            raise InputError(
+                f"The camera has {len(self.poses)} poses and {len(self.fields)} fields of view; give one, or one "
+                "for each frame, of either."
+            )
+        for index, pose in enumerate(self.poses):
+            _check_pose(index, pose)
+        for index, field in enumerate(self.fields):
+            if not _FIELDS[0] <= field <= _FIELDS[1]:
+                raise InputError(
+                    f"The camera's field of view {index} is {field}; give radians, from {_FIELDS[0]} to {_FIELDS[1]}."
+                )
+
+    def over(self, frames: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Poses (frames, 4, 4) and fields (frames,) for a shot of so many frames.
+
+        Raises InputError if the camera moves for another number of frames.
+        """
+        for name, values in (("poses", self.poses), ("fields of view", self.fields)):
+            if len(values) not in (1, frames):
+                raise InputError(
+                    f"The camera has {len(values)} {name} and the shot has {frames} frames; give one, or one for each."
+                )
+        poses = np.tile(np.eye(4), (len(self.poses), 1, 1))
+        poses[:, :3] = np.reshape(self.poses, (-1, 3, 4))
+        fields = np.asarray(self.fields, np.float64)
+        return np.broadcast_to(poses, (frames, 4, 4)), np.broadcast_to(fields, (frames,))
+
+
+def camera(
+    size: tuple[int, int], poses: NDArray[np.float64] | Sequence[NDArray[np.float64]], fields: float | Sequence[float]
+) -> Camera:
+    """A Camera for pictures of `size` (width, height) from matrices: `poses` (4, 4) for a still one, or (n, 4, 4)."""
+    rows = np.asarray(poses, np.float64)[..., :3, :].reshape(-1, 12)
+    return Camera(*size, tuple(tuple(row) for row in rows.tolist()), tuple(np.atleast_1d(fields).tolist()))
+
+
+def framing(avatar: Avatar, size: tuple[int, int], shot: Literal["body", "face"] = "body") -> Camera:
+    """A still camera before the avatar: "body" shows head, torso and gesturing hands, "face" the head alone."""
+    top = float(avatar.vertices[:, 1].max())
+    head = avatar.joints[JOINT_INDEX["head"]]
+    hips = avatar.joints[JOINT_INDEX["left_hip"]]
+    if shot == "face":
+        low, high, width = float(head[1]) - 0.12, top + 0.035, 0.28
+    else:
+        low, high, width = float(hips[1]) - 0.20, top + 0.07, 0.95
+    height = max(high - low, width * size[1] / size[0])
+    pose = np.eye(4)
+    pose[1, 3] = high - height / 2 if shot == "body" else (low + high) / 2
+    pose[2, 3] = height / 2 / math.tan(_PORTRAIT_LENS / 2) + 0.1
+    return camera(size, pose, _PORTRAIT_LENS)
+
+
+def _check_pose(index: int, pose: Sequence[float]) -> None:
+    if len(pose) != 12:
+        raise InputError(
+            f"The camera's pose {index} has {len(pose)} numbers; give 12, the first three rows of a 4x4 matrix."
+        )
+    if not all(math.isfinite(value) for value in pose):
+        raise InputError(f"The camera's pose {index} has a number that is not finite; give its place and rotation.")
+    if max(abs(pose[3]), abs(pose[7]), abs(pose[11])) > _FURTHEST:
+        raise InputError(f"The camera's pose {index} is more than {_FURTHEST:,.0f} metres away; give metres.")
+    rotation = np.reshape(pose, (3, 4))[:, :3]
+    if np.abs(rotation @ rotation.T - np.eye(3)).max() > _SKEW or np.linalg.det(rotation) < 0:
+        raise InputError(
+            f"The camera's pose {index} is scaled, sheared or mirrored; give a rotation and a place alone."
+        )
