@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from .errors import InputError
+from .motion.motion import Motion
 from .motion.speech import SILENCE
 from .motion.take import hash_of, write_take
 from .progress import Progress, no_progress
@@ -35,8 +38,19 @@ class Animator:
 
         self._listener = Listener()
 
-    def animate(self, request: Request, path: Path, progress: Progress = no_progress) -> Animated:
+    def animate(
+        self,
+        request: Request,
+        path: Path,
+        progress: Progress = no_progress,
+        sound: Path | None = None,
+        watch: Callable[[int, Motion], None] | None = None,
+    ) -> Animated:
         """Perform `request` and save the take at `path`.
+
+        `sound` is where the sound is now, if that is not `request.audio`, which stays the name that the take
+        remembers. `watch` is called with each window of motion as soon as it is there, and the number of its first
+        frame.
 
         Memory doesn't grow with the length of the sound: it is heard utterance by utterance, and the motion goes to
         disk window by window.
@@ -46,9 +60,23 @@ class Animator:
         from .performance.perform import perform
 
         started = time.perf_counter()
-        audio = Path(request.audio)
-        speech = self._listener.listen(audio, request.text, request.language, progress)
+        audio = sound or Path(request.audio)
+        try:
+            speech = self._listener.listen(audio, request.text, request.language, progress)
+        except InputError as error:
+            raise InputError(str(error).replace(str(audio), request.audio)) from error
         motions = perform(speech, request.style, request.seed, request.fps, progress)
+        if watch is not None:
+            motions = _watched(motions, watch)
         frames = write_take(path, request, speech, motions, hash_of(audio))
         spoken = any(phone.symbol != SILENCE for phone in speech.phones)
         return Animated(path, speech.duration, frames, speech.method, spoken, time.perf_counter() - started)
+
+
+def _watched(motions: Iterator[Motion], watch: Callable[[int, Motion], None]) -> Iterator[Motion]:
+    """The same windows, each shown on its way."""
+    start = 0
+    for motion in motions:
+        watch(start, motion)
+        yield motion
+        start += len(motion)

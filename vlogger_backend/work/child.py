@@ -1,0 +1,127 @@
+"""The worker: `python -m vlogger_backend.work.child`. It speaks with its parent as `wire.py` says.
+
+When the parent is gone (its end of our stdin is closed), the worker and all that it has started end at once.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import sys
+import threading
+import time
+from typing import BinaryIO
+
+import psutil
+
+from .run import Kept, outcome_of
+from .task import Advanced, Cancelled, Event, Task
+from .wire import Begun, Message, message_line, read_command
+
+_NEWS_EVERY = 0.05
+"""Seconds between two tellings of how far a stage is."""
+
+
+class Cancel(BaseException):
+    """The parent has asked to leave the task. Not an Exception, so that nothing but us catches it."""
+
+
+class Talk:
+    """The talk with the parent: tasks in the order in which they came, and what was cancelled."""
+
+    def __init__(self, source: BinaryIO, sink: BinaryIO) -> None:
+        self.tasks: queue.SimpleQueue[tuple[int, Task]] = queue.SimpleQueue()
+        self.cancelled = 0
+        self._source = source
+        self._sink = sink
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    def tell(self, run: int, message: Message) -> None:
+        try:
+            self._sink.write(message_line(run, message))
+            self._sink.flush()
+        except OSError:
+            end_with_children()
+
+    def _listen(self) -> None:
+        try:
+            for line in self._source:
+                run, task = read_command(line)
+                if task is None:
+                    self.cancelled = run
+                else:
+                    self.tasks.put((run, task))
+        finally:
+            end_with_children()
+
+
+def main() -> None:
+    talk = Talk(*_private_streams())
+    _be_modest()
+    kept = Kept()
+    kept.warm()
+    while True:
+        run, task = talk.tasks.get()
+        talk.tell(run, Begun())
+        _work(talk, run, task, kept)
+
+
+def _work(talk: Talk, run: int, task: Task, kept: Kept) -> None:
+    told: tuple[str, float] = ("", 0.0)
+
+    def tell(event: Event) -> None:
+        talk.tell(run, event)
+
+    def progress(stage: str, done: float) -> None:
+        nonlocal told
+        if talk.cancelled == run:
+            raise Cancel
+        now = time.monotonic()
+        if stage != told[0] or done >= 1.0 or now - told[1] > _NEWS_EVERY:
+            told = (stage, now)
+            tell(Advanced(stage, min(max(float(done), 0.0), 1.0)))
+
+    try:
+        outcome: Message = outcome_of(task, kept, tell, progress)
+    except Cancel:
+        outcome = Cancelled()
+    talk.tell(run, outcome)
+
+
+def end_with_children() -> None:
+    """End this process and all that it has started, without a word."""
+    try:
+        for child in psutil.Process().children(recursive=True):
+            child.kill()
+    except psutil.Error:
+        pass
+    finally:
+        os._exit(1)
+
+
+def _private_streams() -> tuple[BinaryIO, BinaryIO]:
+    """Our stdin and stdout for ourselves: what libraries print goes to stderr, and they find nothing to read."""
+    source, sink = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    os.dup2(2, 1)
+    return source, sink
+
+
+def _be_modest() -> None:
+    """Leave the processor to who sits before it, and be the first to go when memory runs out."""
+    if sys.platform == "win32":
+        psutil.Process().nice(psutil.BELOW_NORMAL_PRIORITY_CLASS)
+    else:
+        os.nice(5)
+    if sys.platform == "linux":
+        try:
+            with open("/proc/self/oom_score_adj", "w", encoding="ascii") as file:
+                file.write("500")
+        except OSError:
+            pass  # not allowed here; it is only a wish
+
+
+if __name__ == "__main__":
+    main()
