@@ -1,26 +1,32 @@
 """The whole request, as one tree of dataclasses. Command line, service and add-on build the same one.
 
-A take stores it, so any take can be made again.
+A take stores it, so any take can be made again. The limits of a value stand twice: as its type, which the service's
+description shows to machines, and where it is checked, in words.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any
+
+from annotated_types import Ge, Interval, MinLen
 
 from .errors import InputError
+
+Dial = Annotated[float, Interval(ge=0, le=2)]
+Slider = Annotated[float, Interval(ge=0, le=1)]
 
 
 @dataclass(frozen=True)
 class Style:
     """How the character performs. Every dial is a factor: 0 is none, 1 is an ordinary speaker, 2 is a lot."""
 
-    energy: float = 1.0
-    gesture: float = 1.0
-    head: float = 1.0
-    gaze: float = 1.0
-    blink: float = 1.0
+    energy: Dial = 1.0
+    gesture: Dial = 1.0
+    head: Dial = 1.0
+    gaze: Dial = 1.0
+    blink: Dial = 1.0
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
@@ -38,18 +44,18 @@ class Body:
     does, 0 the lightest and 1 the darkest.
     """
 
-    gender: float = 0.0
-    age: float = 0.7
-    muscle: float = 0.5
-    weight: float = 0.5
-    height: float = 0.34
-    proportions: float = 0.25
-    cupsize: float = 0.5
-    firmness: float = 0.5
-    african: float = 1 / 3
-    asian: float = 1 / 3
-    caucasian: float = 1 / 3
-    skin: float = 0.35
+    gender: Slider = 0.0
+    age: Slider = 0.7
+    muscle: Slider = 0.5
+    weight: Slider = 0.5
+    height: Slider = 0.34
+    proportions: Slider = 0.25
+    cupsize: Slider = 0.5
+    firmness: Slider = 0.5
+    african: Slider = 1 / 3
+    asian: Slider = 1 / 3
+    caucasian: Slider = 1 / 3
+    skin: Slider = 0.35
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
@@ -67,11 +73,11 @@ class Request:
     The same request gives the same take, byte for byte, on the same machine.
     """
 
-    audio: str
+    audio: Annotated[str, MinLen(1)]
     text: str | None = None
     language: str = "en"
-    fps: float = 30.0
-    seed: int = 0
+    fps: Annotated[float, Interval(ge=1, le=240)] = 30.0
+    seed: Annotated[int, Ge(0)] = 0
     style: Style = field(default_factory=Style)
     body: Body = field(default_factory=Body)
 
