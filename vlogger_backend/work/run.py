@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import InputError
 from ..progress import Progress
 from ..request import Body
-from .task import Animate, Done, Event, Failed, FileDone, MakeCharacter, Render, Task
+from .task import Animate, Done, Event, Failed, FileDone, MakeCharacter, MakeProducts, Render, Task
 
 if TYPE_CHECKING:
     from ..animate import Animator
@@ -60,6 +60,8 @@ def run_task(task: Task, kept: Kept, tell: Tell, progress: Progress) -> Done:
     task.folder.mkdir(parents=True, exist_ok=True)
     if isinstance(task, Animate):
         result = _animate(task, kept, tell, progress)
+    elif isinstance(task, MakeProducts):
+        result = _make_products(task, tell, progress)
     elif isinstance(task, Render):
         result = _render(task, kept, tell, progress)
     else:
@@ -85,22 +87,27 @@ def outcome_of(task: Task, kept: Kept, tell: Tell, progress: Progress) -> Done |
 
 
 def _animate(task: Animate, kept: Kept, tell: Tell, progress: Progress) -> dict[str, Any]:
-    from ..motion.take import read_take
-    from ..products import write_product
-
-    path = task.folder / "take.npz"
+    path = task.folder / f"{task.name}.npz"
     animated = kept.animator.animate(task.request, path, progress, task.sound)
     tell(FileDone(path.name))
-    for suffix in task.products:
-        product = path.with_suffix(suffix)
-        write_product(product, read_take(path), path, task.sound, None, progress)
-        tell(FileDone(product.name))
+    _make_products(MakeProducts(task.folder, path, task.sound, task.products, task.name), tell, progress)
     return {
         "seconds": animated.duration,
         "frames": animated.frames,
         "spoken": animated.spoken,
         "method": animated.method,
     }
+
+
+def _make_products(task: MakeProducts, tell: Tell, progress: Progress) -> dict[str, Any]:
+    from ..motion.take import read_take
+    from ..products import write_product
+
+    for suffix in task.products:
+        product = task.folder / f"{task.name}{suffix}"
+        write_product(product, read_take(task.take), task.take, task.sound, None, progress)
+        tell(FileDone(product.name))
+    return {}
 
 
 def _render(task: Render, kept: Kept, tell: Tell, progress: Progress) -> dict[str, Any]:

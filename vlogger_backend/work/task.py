@@ -14,7 +14,8 @@ from ..request import Body, Request
 class Animate:
     """Perform `request` into `folder/take.npz`, then make `folder/take<suffix>` for each of `products`.
 
-    `sound` is where the sound is now; the take remembers `request.audio`, the name that the user knows it by.
+    `name` is what to call the files instead of `take`: an animation in a file is called as the file is. `sound` is
+    where the sound is now; the take remembers `request.audio`, the name that the user knows it by.
     With `pieces`, each window of curves is also written to `folder/pieces/` as soon as it is there.
     """
 
@@ -23,6 +24,18 @@ class Animate:
     sound: Path
     products: tuple[str, ...] = ()
     pieces: bool = False
+    name: str = "take"
+
+
+@dataclass(frozen=True)
+class MakeProducts:
+    """Make `folder/NAME<suffix>` for each of `products` of the take at `take`; `sound` is where its sound is now."""
+
+    folder: Path
+    take: Path
+    sound: Path
+    products: tuple[str, ...]
+    name: str = "take"
 
 
 @dataclass(frozen=True)
@@ -48,7 +61,7 @@ class MakeCharacter:
     body: Body
 
 
-Task = Animate | Render | MakeCharacter
+Task = Animate | MakeProducts | Render | MakeCharacter
 
 
 @dataclass(frozen=True)

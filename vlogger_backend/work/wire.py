@@ -25,6 +25,7 @@ from .task import (
     FileDone,
     FrameDone,
     MakeCharacter,
+    MakeProducts,
     PreviewDone,
     Render,
     Task,
@@ -90,6 +91,9 @@ def _task(data: dict[str, Any]) -> Task:
     if kind == Animate.__name__:
         request, sound = request_from_dict(data["request"]), Path(data["sound"])
         return Animate(**{**data, "request": request, "sound": sound, "products": tuple(data["products"])})
+    if kind == MakeProducts.__name__:
+        take, sound = Path(data["take"]), Path(data["sound"])
+        return MakeProducts(**{**data, "take": take, "sound": sound, "products": tuple(data["products"])})
     body = None if data["body"] is None else Body(**data["body"])
     if kind == Render.__name__:
         camera = data["camera"]
