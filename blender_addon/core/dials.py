@@ -118,7 +118,7 @@ def _near(marks: NDArray[np.bool_], reach: int) -> Floats:
     place = np.searchsorted(at, frames)
     after = np.abs(at[np.minimum(place, len(at) - 1)] - frames)
     before = np.abs(frames - at[np.maximum(place - 1, 0)])
-    return np.clip(1 - np.minimum(before, after) / (reach + 1), 0, 1).astype(np.float32)
+    return np.asarray(np.clip(1 - np.minimum(before, after) / (reach + 1), 0, 1), np.float32)
 
 
 def _gaussian(values: NDArray[Any], deviation: float) -> Floats:
