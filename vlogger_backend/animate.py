@@ -31,12 +31,18 @@ class Animated:
 
 
 class Animator:
-    """Makes takes, one after the other. The speech models are loaded with the first and kept."""
+    """Makes takes, one after the other. The speech models are loaded with the first, or by `load`, and kept."""
 
     def __init__(self) -> None:
         from .speech.listen import Listener
 
         self._listener = Listener()
+
+    def load(self) -> None:
+        """Load now what the first take would load."""
+        from .performance import perform  # noqa: F401
+
+        self._listener.load()
 
     def animate(
         self,
@@ -68,7 +74,7 @@ class Animator:
         motions = perform(speech, request.style, request.seed, request.fps, progress)
         if watch is not None:
             motions = _watched(motions, watch)
-        frames = write_take(path, request, speech, motions, hash_of(audio))
+        frames = write_take(path, request, speech, motions, hash_of(audio), progress)
         spoken = any(phone.symbol != SILENCE for phone in speech.phones)
         return Animated(path, speech.duration, frames, speech.method, spoken, time.perf_counter() - started)
 

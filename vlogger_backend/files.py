@@ -5,12 +5,16 @@ from __future__ import annotations
 import errno
 import os
 import tempfile
+import time
 import zipfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from .errors import InputError
+
+_ABANDONED = 3600.0
+"""Seconds after which nobody writes to a temporary file any more."""
 
 
 @contextmanager
@@ -40,6 +44,14 @@ def writing(path: Path) -> Iterator[Path]:
         raise cannot_write(path, error) from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove the temporary files (a dot before their names) that a killed process has left in `folder`, not others'."""
+    for path in folder.glob(".*"):
+        with suppress(OSError):
+            if path.is_file() and time.time() - path.stat().st_mtime > _ABANDONED:
+                path.unlink()
 
 
 def npz_entry(name: str) -> zipfile.ZipInfo:

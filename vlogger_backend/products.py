@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
 
 from .errors import InputError
 from .exports.export import SUFFIXES as EXPORTS
@@ -16,12 +20,18 @@ SUFFIXES = (*EXPORTS, *PREVIEWS)
 
 
 def write_product(
-    path: Path, take: Take, take_path: Path, audio: Path | None, body: Body | None, progress: Progress = no_progress
+    path: Path,
+    take: Take,
+    take_path: Path,
+    audio: Path | None,
+    body: Body | None,
+    progress: Progress = no_progress,
+    watch: Callable[[NDArray[np.uint8]], None] | None = None,
 ) -> Path:
     """Make `path` of a take on the built-in avatar (`body`, or the one that the take was requested with).
 
     `audio` is the sound for the video and the picture; without it the sound is looked for where it was, and beside
-    the take. Returns `path`.
+    the take. `watch` is called with each picture (height, width, 3) of a video. Returns `path`.
 
     Raises InputError if the suffix is none of `SUFFIXES`, or the sound is nowhere (for a video or a picture).
     """
@@ -40,7 +50,7 @@ def write_product(
     if suffix == ".mp4":
         from .renderers.preview_video import write_preview
 
-        write_preview(path, avatar, take.motion, sound, progress)
+        write_preview(path, avatar, take.motion, sound, progress, watch)
     else:
         from .renderers.strip import write_strip
 

@@ -2,7 +2,9 @@
 
 The folder holds `character.npz` and `take.npz`; `take.fbx` is written beside them, with one take called NAME. Lines
 `progress 0.25` on stdout tell how far it is. If it fails, the last line says why, and the exit code is 2 if the user
-can mend it, else 1.
+can mend it, else 1. It ends when its stdin does: whoever started it holds the other end, and is gone then.
+
+Blender is imported in the functions that use it, which takes a second, so that the stdin is watched from the start.
 """
 
 from __future__ import annotations
@@ -12,18 +14,14 @@ import functools
 import importlib
 import os
 import sys
+import threading
 import traceback
 from pathlib import Path
 from typing import Any
 
-import bpy
-
 from ..core.character import read_character
 from ..core.errors import AddonError
 from ..core.take import read_take
-from .actions import apply_take, set_frame_rate
-from .character import build_character
-from .fbx import export_fbx
 
 CENTIMETRE = 0.01
 
@@ -33,6 +31,12 @@ def write_fbx(folder: Path, name: str) -> None:
 
     The scene is in centimetres, FBX's own unit, so that no node of the file needs a scale of 100.
     """
+    import bpy
+
+    from .actions import apply_take, set_frame_rate
+    from .character import build_character
+    from .fbx import export_fbx
+
     take = read_take(folder / "take.npz")
     data = read_character(folder / "character.npz")
     bpy.ops.wm.read_factory_settings(use_empty=True)
@@ -49,6 +53,8 @@ def write_fbx(folder: Path, name: str) -> None:
 
 def _report_progress(frames: int) -> None:
     """The exporter steps through the frames, which takes nearly all of its time."""
+    import bpy
+
     step = max(frames // 100, 1)
     reached = 0
 
@@ -68,7 +74,14 @@ def _make_repeatable() -> None:
     exporter._gen_vid_path = lambda image, _: (Path(image.filepath).name,) * 2
 
 
+def _end_with_stdin() -> None:
+    """Wait until stdin ends, then end this process, whatever it is doing."""
+    sys.stdin.buffer.read()
+    os._exit(1)
+
+
 def main() -> None:
+    threading.Thread(target=_end_with_stdin, daemon=True).start()
     code = 1
     try:
         write_fbx(Path(sys.argv[1]), sys.argv[2])

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 from scipy.spatial.transform import Rotation
 
+from ..files import remove_leftovers
 from ..motion.names import ARKIT_NAMES, JOINT_INDEX, JOINT_NAMES
 from ..request import Body
 from .avatar import Floats, Ints
@@ -98,9 +99,12 @@ def _start_warp() -> None:
 def load_body(body: Body) -> AnnyBody:
     """Build Anny with these sliders. The first time ever takes a minute or two: Anny then caches its own data."""
     import anny
+    import anny.paths
     import torch
 
     _start_warp()
+    for cached in anny.paths.get_anny_cache_path().glob("v*"):
+        remove_leftovers(cached)
 
     model = anny.Anny(
         rig="makehuman", topology="anny-full", facial_actions="all", phenotypes="all", local_changes="none"

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from .. import __version__
 from ..errors import InputError
+from ..files import remove_leftovers
 from ..progress import Progress, no_progress
 from ..request import Body
 from .avatar import Avatar
@@ -44,6 +45,7 @@ def load_avatar(body: Body | None = None, progress: Progress = no_progress) -> A
         kept.parent.mkdir(parents=True, exist_ok=True)
         if not os.access(kept.parent, os.W_OK):
             raise PermissionError(f"no permission to write in {kept.parent}")
+        remove_leftovers(kept.parent)
         save_avatar(build_avatar(body, progress), kept)
     except OSError as error:
         raise InputError(

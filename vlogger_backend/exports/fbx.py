@@ -8,23 +8,26 @@ from __future__ import annotations
 import errno
 import importlib.util
 import os
+import queue
 import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 from pathlib import Path
-
-import numpy as np
+from typing import IO
 
 from ..avatars.avatar import Avatar
 from ..errors import InputError
 from ..files import writing
 from ..motion.motion import Motion
-from ..motion.names import ARKIT_NAMES
+from ..motion.take import write_curves
 from ..progress import Progress, no_progress
 from .character import write_character
 
 _STAGE = "Writing FBX"
+_LOOK_UP = 0.1
+"""Seconds between two calls of `progress` while Blender says nothing, so that it can cancel at any time."""
 _INSTALL = 'install it with: pip install "bpy==4.5.*"'
 
 
@@ -42,7 +45,7 @@ def write_fbx(path: Path, avatar: Avatar, motion: Motion, name: str, progress: P
         raise InputError('FBX is written by Blender\'s Python module: install it with: pip install "bpy==4.5.*"')
     with writing(path) as temporary, tempfile.TemporaryDirectory(prefix="vlogger-") as folder:
         write_character(Path(folder) / "character.npz", avatar)
-        _save_curves(Path(folder) / "take.npz", motion)
+        write_curves(Path(folder) / "take.npz", motion)
         _run_blender(Path(folder), name, progress)
         shutil.copyfile(Path(folder) / "take.fbx", temporary)
 
@@ -70,25 +73,34 @@ def _need_blender() -> None:
 
 
 def _run_blender(folder: Path, name: str, progress: Progress) -> None:
-    """Run the add-on's exporter on a folder; whatever happens here, Ctrl-C included, it does not outlive us."""
+    """Run the add-on's exporter on a folder; whatever happens here, Ctrl-C included, it does not outlive us.
+
+    If we are killed it ends by itself, since it watches its stdin, of which we hold the other end.
+    """
     command = [sys.executable, "-P", "-m", "blender_addon.scene.headless", str(folder), name]
-    last = "it said nothing"
-    progress(_STAGE, 0.0)
+    last, done = "it said nothing", 0.0
+    lines: queue.SimpleQueue[str] = queue.SimpleQueue()
+    progress(_STAGE, done)
     # What it says is read as it comes, not kept in a file: the disk may be what is full.
     with subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         encoding="utf-8", errors="replace", env=_environment(folder),
     ) as process:  # fmt: skip
         assert process.stdout is not None
+        reader = threading.Thread(target=_read, args=(process.stdout, lines), daemon=True)
+        reader.start()
         try:
-            for line in process.stdout:
+            while line := _next(lines):
                 if line.startswith("progress "):
-                    progress(_STAGE, float(line.split()[1]))
+                    done = float(line.split()[1])
                 else:
                     last = line.strip() or last
+                progress(_STAGE, done)
         except BaseException:
             process.kill()
             raise
+        finally:
+            reader.join()
     if process.returncode == 2:
         raise InputError(last)
     if process.returncode and f"[Errno {errno.ENOSPC}]" in last:
@@ -96,6 +108,21 @@ def _run_blender(folder: Path, name: str, progress: Progress) -> None:
     if process.returncode:
         raise RuntimeError(f"Blender stopped with exit code {process.returncode}: {last}")
     progress(_STAGE, 1.0)
+
+
+def _read(source: IO[str], lines: queue.SimpleQueue[str]) -> None:
+    """Pass on each line, and "" at the end."""
+    for line in source:
+        lines.put(line)
+    lines.put("")
+
+
+def _next(lines: queue.SimpleQueue[str]) -> str:
+    """The next line; an empty one if there is none yet."""
+    try:
+        return lines.get(timeout=_LOOK_UP)
+    except queue.Empty:
+        return "\n"
 
 
 def _environment(folder: Path) -> dict[str, str]:
@@ -109,15 +136,3 @@ def _environment(folder: Path) -> dict[str, str]:
     parent = str(Path(spec.origin).parent.parent)
     temporary = dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(folder))
     return {**os.environ, **temporary, "PYTHONPATH": parent, "PYTHONHASHSEED": "0", "PYTHONIOENCODING": "utf-8"}
-
-
-def _save_curves(path: Path, motion: Motion) -> None:
-    """The part of a take that the add-on reads."""
-    np.savez(
-        path,
-        fps=np.asarray(motion.fps),
-        poses=motion.poses.reshape(len(motion), -1),
-        trans=motion.trans,
-        arkit=motion.arkit,
-        arkit_names=np.asarray(ARKIT_NAMES),
-    )

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import shutil
 import tempfile
 import zipfile
 import zlib
@@ -26,10 +25,11 @@ from numpy.typing import NDArray
 from .. import __version__
 from ..errors import InputError
 from ..files import npz_entry, writing
+from ..progress import Progress, no_progress
 from ..request import Request, request_from_dict
 from .motion import Motion
 from .names import ARKIT_NAMES, JOINT_NAMES
-from .speech import Accent, Phone, Speech, Word
+from .speech import SILENCE, Accent, Phone, Speech, Word
 
 _TRACKS = ("loudness", "pitch", "voicing", "emphasis")
 _BETAS = 10
@@ -37,6 +37,11 @@ _LARGEST_ARRAY = 4 << 30
 """Bytes. A day of motion is far below; a file that claims more is damaged or hostile."""
 _LARGEST_NUMBER = 1e5
 """No curve, in radians, metres, hertz or weights, comes near."""
+_UNREADABLE = (
+    InputError, KeyError, IndexError, AttributeError, ValueError, TypeError, EOFError, RecursionError, OverflowError,
+    NotImplementedError, RuntimeError, zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error,
+)  # fmt: skip
+"""What reading a damaged or hostile file may raise."""
 _POSE_PARTS = {
     "root_orient": slice(0, 3),
     "pose_body": slice(3, 66),
@@ -59,7 +64,33 @@ class Take:
     audio_sha256: str = ""
 
 
-def write_take(path: Path, request: Request, speech: Speech, motions: Iterable[Motion], audio_sha256: str = "") -> int:
+@dataclass(frozen=True)
+class Meta:
+    """What a take says of itself, without its curves.
+
+    vlogger      : the version that made it
+    audio_sha256 : as in Take
+    duration     : seconds of sound
+    method       : how its speech was found, as in Speech
+    spoken       : whether any speech was heard
+    """
+
+    vlogger: str
+    request: Request
+    audio_sha256: str
+    duration: float
+    method: str
+    spoken: bool
+
+
+def write_take(
+    path: Path,
+    request: Request,
+    speech: Speech,
+    motions: Iterable[Motion],
+    audio_sha256: str = "",
+    progress: Progress = no_progress,
+) -> int:
     """Write consecutive windows of motion as one take; returns the number of frames.
 
     Only one window is in memory at a time, so the length of a take is limited by the disk alone.
@@ -74,26 +105,47 @@ def write_take(path: Path, request: Request, speech: Speech, motions: Iterable[M
         shapes: dict[str, tuple[int, ...]] = {}
         with _Columns(Path(folder)) as columns:
             for motion in motions:
-                for name, part in _columns_of(motion).items():
-                    columns.append(name, part)
-                    shapes[name] = part.shape[1:]
+                for name, column in _columns_of(motion).items():
+                    columns.append(name, column)
+                    shapes[name] = column.shape[1:]
                 frames += len(motion)
         with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
             for name, value in _small_arrays(request, speech, frames, audio_sha256).items():
                 with archive.open(npz_entry(name), "w") as entry:
                     npy.write_array(entry, value, allow_pickle=False)
+            written, size = 0, sum(4 * frames * math.prod(shape) for shape in shapes.values())
             for name, shape in shapes.items():
                 header = {"descr": "<f4", "fortran_order": False, "shape": (frames, *shape)}
                 with archive.open(npz_entry(name), "w", force_zip64=True) as entry:
                     npy.write_array_header_1_0(entry, header)
-                    with open(Path(folder) / name, "rb") as column:
-                        shutil.copyfileobj(column, entry, 1 << 20)
+                    with open(Path(folder) / name, "rb") as file:
+                        while part := file.read(1 << 20):
+                            entry.write(part)
+                            written += len(part)
+                            progress("Saving the take", written / size)
     return frames
 
 
 def save_take(path: Path, take: Take) -> None:
     """Write a take that is in memory; the same bytes as `write_take` gave for it."""
     write_take(path, take.request, take.speech, [take.motion], take.audio_sha256)
+
+
+def write_curves(path: Path, motion: Motion, start: int = 0) -> None:
+    """Write what plays of a take, and no more: the curves that the add-on reads, and the number of their first frame.
+
+    Raises InputError if the file can't be written.
+    """
+    with writing(path) as temporary:
+        np.savez(
+            temporary,
+            start=np.asarray(start),
+            fps=np.asarray(motion.fps),
+            poses=motion.poses.reshape(len(motion), -1),
+            trans=motion.trans,
+            arkit=motion.arkit,
+            arkit_names=np.asarray(ARKIT_NAMES),
+        )
 
 
 def read_take(path: Path) -> Take:
@@ -126,13 +178,33 @@ def read_take(path: Path) -> Take:
             raise ValueError("it has no frames")
         speech = _speech_from(meta["speech"], {name: arrays[f"speech_{name}"] for name in _TRACKS})
         return Take(motion, speech, request_from_dict(meta["request"]), str(meta["audio_sha256"]))
-    except (
-        InputError, KeyError, ValueError, TypeError, EOFError, RecursionError, OverflowError,
-        zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error,
-    ) as error:  # fmt: skip
+    except _UNREADABLE as error:
         raise InputError(
             f"{path} is not a take that this version can read ({error}). Make it again with: vlogger animate"
         ) from error
+
+
+def read_meta(path: Path) -> Meta:
+    """What the take at `path` says of itself; its curves are not read, which takes a moment however long it is.
+
+    Raises InputError if there is no take, or one that this version can't read.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive, archive.open("meta.npy") as entry:
+            _check_size(archive.getinfo("meta.npy"), entry)
+            entry.seek(0)
+            meta = json.loads(str(npy.read_array(entry, allow_pickle=False)))
+        speech = meta["speech"]
+        return Meta(
+            str(meta["vlogger"]),
+            request_from_dict(meta["request"]),
+            str(meta["audio_sha256"]),
+            float(speech["duration"]),
+            str(speech["method"]),
+            any(phone[2] != SILENCE for phone in speech["phones"]),
+        )
+    except (OSError, *_UNREADABLE) as error:
+        raise InputError(f"{path} is not a take that this version can read ({error}).") from error
 
 
 def hash_of(path: Path) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..avatars.avatar import Avatar
 from ..motion.motion import Motion
@@ -17,10 +19,28 @@ _VIEWS = (View("body", (720, 720)), View("face", (560, 720)))
 """Side by side they are 720p."""
 
 
-def write_preview(path: Path, avatar: Avatar, motion: Motion, sound: Path, progress: Progress = no_progress) -> None:
+def write_preview(
+    path: Path,
+    avatar: Avatar,
+    motion: Motion,
+    sound: Path,
+    progress: Progress = no_progress,
+    watch: Callable[[NDArray[np.uint8]], None] | None = None,
+) -> None:
     """Write the preview of `motion` with its sound as an mp4, frame by frame; memory doesn't grow with its length.
+
+    `watch` is called with each picture (height, width, 3).
 
     Raises InputError if no OpenGL can be opened, `sound` can't be read, or `path` can't be written.
     """
     with closing(render_views(avatar, motion, _VIEWS, progress)) as frames:
-        write_video(path, (np.hstack(pictures) for pictures in frames), motion.fps, sound)
+        pictures = (np.hstack(views) for views in frames)
+        write_video(path, _watched(pictures, watch) if watch else pictures, motion.fps, sound)
+
+
+def _watched(
+    pictures: Iterable[NDArray[np.uint8]], watch: Callable[[NDArray[np.uint8]], None]
+) -> Iterator[NDArray[np.uint8]]:
+    for picture in pictures:
+        watch(picture)
+        yield picture

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
+from ..progress import Progress, no_progress
 
 if TYPE_CHECKING:
     from av import AudioFrame
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 RATE = 16000
 """Samples per second of what is read; the acoustic model's rate."""
+LONGEST = 6 * 3600.0
+"""Seconds of sound that are taken."""
 
 _FORMATS = (
     "wav,w64,aiff,au,caf,flac,mp3,ogg,aac,amr,ac3,eac3,dts,truehd,wv,ape,tta,mpc,mpc8,matroska,webm,"
@@ -34,6 +37,8 @@ _EXACT_LENGTH = ("w64", "aiff", "flac", "mov", "caf")
 """Formats whose header tells the exact length, so that a cut-off file can be known."""
 _LOWEST_RATE, _HIGHEST_RATE = 4000, 768000
 _SHORTEST = 0.1
+_LARGEST = 64 << 30
+"""Bytes. Six hours of good video are less."""
 _LOWEST_SOUND = 40.0
 """Hz; below it there is only rumble."""
 _BLOCK = RATE
@@ -63,25 +68,30 @@ class Sound:
             yield np.clip(block * np.float32(self.gain), -1.0, 1.0)
 
 
-def open_sound(path: Path | str) -> Sound:
-    """Read through a file once to learn its length and level.
+def open_sound(path: Path | str, longest: float = LONGEST, progress: Progress = no_progress) -> Sound:
+    """Read through a file once to learn its length and level; `progress` is called meanwhile, to no other end than
+    that it can cancel.
 
     Any channels become one (5.1 by ITU-R BS.775: centre and sides, no bass channel). A constant offset and rumble
     are removed and the level raised or lowered to full range. Up to 1 % of broken samples (NaN, infinite) are taken
     as zero.
 
     Raises InputError for what can't be used: no such file, a folder, an address, not a sound, a video without sound,
-    a rate that no sound has, under 0.1 s, cut off (its header promises more than is there), too many broken samples.
+    a rate that no sound has, under 0.1 s, over `longest` seconds (if its header says so, before any of it is decoded),
+    cut off (its header promises more than is there), too many broken samples.
     """
     if "://" in str(path):
         raise InputError(f"{path} is an address, and vlogger reads files only: download it first.")
     path = Path(path)
     _check_is_file(path)
     _check_whole_wav(path)
+    _check_length(path, _declared_duration(path), longest)
     count = 0
     peak = 0.0
     for block in _mono_blocks(path):
         count += len(block)
+        _check_length(path, count / RATE, longest)
+        progress("Listening", 0.0)
         peak = max(peak, float(np.abs(block).max()))
     duration = count / RATE
     if count == 0:
@@ -101,10 +111,29 @@ def _check_is_file(path: Path) -> None:
             raise InputError(f"There is no file {path}: check its name and folder.")
         if path.stat().st_size == 0:
             raise InputError(f"{path} is empty: choose another file or export it again.")
+        if path.stat().st_size > _LARGEST:
+            raise InputError(
+                f"{path} is larger than {_LARGEST >> 30} GB: take the sound out of it, as flac for instance."
+            )
         with open(path, "rb"):
             pass
     except OSError as error:
         raise InputError(f"{path} can't be opened ({error.strerror}): check its name and permissions.") from error
+
+
+def _check_length(path: Path, seconds: float, longest: float) -> None:
+    if seconds > longest:
+        raise InputError(
+            f"{path} is longer than {longest / 3600:g} hours, which is all that is taken: cut it into parts."
+        )
+
+
+def _declared_duration(path: Path) -> float:
+    """How long the file says it is, in seconds; 0 if it doesn't say."""
+    import av
+
+    with _open(path) as container:
+        return (container.duration or 0) / av.time_base
 
 
 def _check_whole_wav(path: Path) -> None:

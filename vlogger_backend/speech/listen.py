@@ -41,6 +41,10 @@ class Listener:
     def _dictionary(self) -> Dictionary:
         return Dictionary()
 
+    def load(self) -> None:
+        """Load the models now."""
+        espeak(), self._recogniser, self._dictionary
+
     def listen(
         self,
         path: Path | str,
@@ -56,7 +60,7 @@ class Listener:
         Raises InputError for a file, a text or a language that can't be used, and a text that is not what is said.
         """
         code = espeak().language(language)
-        sound = open_sound(path)
+        sound = open_sound(path, progress=progress)
         words = pronounce(text, code, self._dictionary) if text is not None else ()
         if sound.silent:
             if words:

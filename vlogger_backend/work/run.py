@@ -8,30 +8,49 @@ import tempfile
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ..errors import InputError
+from ..files import writing
 from ..progress import Progress
-from ..request import Body
-from .task import Animate, Done, Event, Failed, FileDone, MakeCharacter, MakeProducts, Render, Task
+from .task import (
+    Animate,
+    CurvesDone,
+    Done,
+    Event,
+    Failed,
+    FileDone,
+    FrameDone,
+    MakeCharacter,
+    MakeProducts,
+    PreviewDone,
+    Render,
+    Task,
+)
 
 if TYPE_CHECKING:
     from ..animate import Animator
-    from ..avatars.avatar import Avatar
+    from ..motion.motion import Motion
 
 Tell = Callable[[Event], None]
 
 _LONGEST_TRACE = 20_000
+_PREVIEW_SIZE = (160, 160)
+_PREVIEW_EVERY = 1.0
+_BEHIND = (128, 128, 128, 255)
+"""What a preview shows where the picture is transparent."""
+_QUICK = 1
+"""zlib's level for frames: a little larger, and several times quicker to write."""
 
 
 class Kept:
-    """What stays loaded between tasks: the speech models and the last avatar."""
-
-    def __init__(self) -> None:
-        self._avatar: tuple[Body, Avatar] | None = None
+    """What stays loaded between tasks: the speech models. (An avatar is read in a moment.)"""
 
     @cached_property
     def animator(self) -> Animator:
@@ -39,16 +58,12 @@ class Kept:
 
         return Animator()
 
-    def avatar(self, body: Body, progress: Progress) -> Avatar:
-        from ..avatars.library import load_avatar
-
-        if self._avatar is None or self._avatar[0] != body:
-            self._avatar = (body, load_avatar(body, progress))
-        return self._avatar[1]
-
     def warm(self) -> None:
-        """Load what every performance needs."""
-        self.animator  # noqa: B018 (made by asking for it)
+        """Load it all now, and the libraries that every performance needs."""
+        import av  # noqa: F401
+        import scipy.signal  # noqa: F401
+
+        self.animator.load()
 
 
 def run_task(task: Task, kept: Kept, tell: Tell, progress: Progress) -> Done:
@@ -63,9 +78,9 @@ def run_task(task: Task, kept: Kept, tell: Tell, progress: Progress) -> Done:
     elif isinstance(task, MakeProducts):
         result = _make_products(task, tell, progress)
     elif isinstance(task, Render):
-        result = _render(task, kept, tell, progress)
+        result = _render(task, tell, progress)
     else:
-        result = _make_character(task, kept, tell, progress)
+        result = _make_character(task, tell, progress)
     return Done({**result, "elapsed": round(time.perf_counter() - started, 3)})
 
 
@@ -88,7 +103,8 @@ def outcome_of(task: Task, kept: Kept, tell: Tell, progress: Progress) -> Done |
 
 def _animate(task: Animate, kept: Kept, tell: Tell, progress: Progress) -> dict[str, Any]:
     path = task.folder / f"{task.name}.npz"
-    animated = kept.animator.animate(task.request, path, progress, task.sound)
+    watch = _Pieces(task.folder / "pieces", tell) if task.pieces else None
+    animated = kept.animator.animate(task.request, path, progress, task.sound, watch)
     tell(FileDone(path.name))
     _make_products(MakeProducts(task.folder, path, task.sound, task.products, task.name), tell, progress)
     return {
@@ -103,19 +119,87 @@ def _make_products(task: MakeProducts, tell: Tell, progress: Progress) -> dict[s
     from ..motion.take import read_take
     from ..products import write_product
 
+    preview = _Preview(task.folder / "preview.jpg", tell)
     for suffix in task.products:
         product = task.folder / f"{task.name}{suffix}"
-        write_product(product, read_take(task.take), task.take, task.sound, None, progress)
+        write_product(product, read_take(task.take), task.take, task.sound, None, progress, preview)
         tell(FileDone(product.name))
     return {}
 
 
-def _render(task: Render, kept: Kept, tell: Tell, progress: Progress) -> dict[str, Any]:
-    raise NotImplementedError
+def _render(task: Render, tell: Tell, progress: Progress) -> dict[str, Any]:
+    from PIL import Image
+    from PIL.PngImagePlugin import PngInfo
+
+    from ..avatars.library import load_avatar
+    from ..motion.take import read_take
+    from ..renderers.shot import render_shot
+    from ..renderers.video import NOTICE
+
+    take = read_take(task.take)
+    avatar = load_avatar(task.body or take.request.body, progress)
+    preview = _Preview(task.folder / "preview.jpg", tell)
+    notice = PngInfo()
+    notice.add_text("Comment", NOTICE)
+    count = 0
+    with closing(render_shot(avatar, take.motion, task.camera, task.first, task.last, progress)) as pictures:
+        for frame, picture in pictures:
+            with writing(task.folder / "frames" / f"{frame:06d}.png") as temporary:
+                Image.fromarray(picture).save(temporary, "PNG", compress_level=_QUICK, pnginfo=notice)
+            tell(FrameDone(frame))
+            preview(picture)
+            count += 1
+    return {"frames": count}
 
 
-def _make_character(task: MakeCharacter, kept: Kept, tell: Tell, progress: Progress) -> dict[str, Any]:
-    raise NotImplementedError
+def _make_character(task: MakeCharacter, tell: Tell, progress: Progress) -> dict[str, Any]:
+    from ..avatars.library import load_avatar
+    from ..exports.character import write_character
+
+    path = task.folder / "character.npz"
+    write_character(path, load_avatar(task.body, progress))
+    tell(FileDone(path.name))
+    return {}
+
+
+class _Pieces:
+    """Writes each window of curves to a file of its own in `folder`."""
+
+    def __init__(self, folder: Path, tell: Tell) -> None:
+        self._folder = folder
+        self._tell = tell
+        self._count = 0
+
+    def __call__(self, start: int, window: Motion) -> None:
+        from ..motion.take import write_curves
+
+        write_curves(self._folder / f"{self._count:06d}.npz", window, start)
+        self._tell(CurvesDone(self._count, start + len(window)))
+        self._count += 1
+
+
+class _Preview:
+    """Keeps a small copy of the last picture at `path`; a new one is made at most once a second."""
+
+    def __init__(self, path: Path, tell: Tell) -> None:
+        self._path = path
+        self._tell = tell
+        self._due = 0.0
+
+    def __call__(self, picture: NDArray[np.uint8]) -> None:
+        """Show a picture (height, width, 3 or 4)."""
+        from PIL import Image
+
+        if time.monotonic() < self._due:
+            return
+        self._due = time.monotonic() + _PREVIEW_EVERY
+        small = Image.fromarray(picture)
+        small.thumbnail(_PREVIEW_SIZE)
+        if small.mode == "RGBA":
+            small = Image.alpha_composite(Image.new("RGBA", small.size, _BEHIND), small)
+        with writing(self._path) as temporary:
+            small.convert("RGB").save(temporary, "JPEG", quality=80)
+        self._tell(PreviewDone())
 
 
 @contextmanager
