@@ -6,6 +6,7 @@ slots, one for each data-block, so that body and face share an Action; 5.0 remov
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import bpy
@@ -32,3 +33,33 @@ def curves_of(id_block: Any) -> tuple[Any, Any]:
     strip = layer.strips[0] if layer.strips else layer.strips.new(type="KEYFRAME")
     bag = strip.channelbag(id_block.animation_data.action_slot, ensure=True)
     return bag.fcurves, bag.groups
+
+
+@dataclass(frozen=True)
+class StripFrames:
+    """Where a strip is: the frame on which its content would start and end, and those between which it is seen."""
+
+    content: float
+    content_end: float
+    seen: float
+    end: float
+
+
+def strips_of(scene: Any) -> list[Any]:
+    """The strips of the scene's sequencer, those inside of metastrips too. 4.4 renamed `sequences_all`."""
+    editor = scene.sequence_editor
+    if editor is None:
+        return []
+    return list(editor.strips_all if hasattr(editor, "strips_all") else editor.sequences_all)
+
+
+def strip_frames(strip: Any) -> StripFrames:
+    """Where a strip is. 5.1 renamed the properties, and warns of the old ones from 5.2 on."""
+    if hasattr(strip, "left_handle"):
+        return StripFrames(strip.content_start, strip.content_end, strip.left_handle, strip.right_handle)
+    return StripFrames(
+        strip.frame_start,
+        strip.frame_start + strip.frame_duration,
+        strip.frame_final_start,
+        strip.frame_final_end,
+    )

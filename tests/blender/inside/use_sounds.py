@@ -1,0 +1,80 @@
+"""Sounds in a scene: a strip, a cut strip, a packed one, a speaker, a file; `use_sounds.py OUT.npz FOLDER SOUND`."""
+
+from __future__ import annotations
+
+import wave
+from pathlib import Path
+from typing import Any
+
+import bpy
+from leave import leave
+
+from blender_addon.core.errors import AddonError
+from blender_addon.scene import sound as sounds
+from blender_addon.scene.compat import strip_frames, strips_of
+
+
+def length(path: Path) -> float:
+    with wave.open(str(path)) as file:
+        return file.getnframes() / file.getframerate()
+
+
+def refusal(act: Any) -> str:
+    try:
+        act()
+    except AddonError as error:
+        return str(error)
+    return ""
+
+
+def main(folder: str, path: str) -> dict[str, Any]:
+    scene = bpy.context.scene
+    scene.render.fps, scene.render.fps_base = 25, 1.0
+    scene.frame_current = 7
+    found: dict[str, Any] = {
+        "no_file": refusal(lambda: sounds.of_file(scene, "/nowhere/x.wav")),
+        "none_chosen": refusal(lambda: sounds.of_file(scene, " ")),
+        "file_frame": sounds.of_file(scene, path).frame,
+    }
+    try:
+        editor = scene.sequence_editor_create()
+        strips = editor.strips if hasattr(editor, "strips") else editor.sequences
+        strip = strips.new_sound("Line", path, 1, 10)
+    except RuntimeError as error:  # the bpy module of 4.2 has no sound at all
+        return {**found, "silent": str(error)}
+    whole = sounds.of_strip(scene, strip)
+    found["whole"] = [whole.frame, whole.skip, whole.length is None]
+    found["whole_is_the_file"] = str(sounds.heard_file(whole, scene, Path(folder))) == path
+
+    frames = strip_frames(strip)
+    if hasattr(strip, "left_handle"):
+        strip.left_handle, strip.right_handle = int(frames.content + 5), int(frames.content + 30)
+    else:
+        strip.frame_final_start, strip.frame_final_end = int(frames.content + 5), int(frames.content + 30)
+    cut = sounds.of_strip(scene, strip)
+    found["cut"] = [cut.frame, cut.skip, cut.length]
+    found["cut_length"] = length(sounds.heard_file(cut, scene, Path(folder)))
+
+    found["placed"] = [
+        sounds.place_sound(scene, "Other", Path(path), 40, 50),
+        sounds.place_sound(scene, "Other", Path(path), 40, 50),
+        sounds.place_sound(scene, "Over it", Path(path), 60, 50),
+    ]
+    found["channels"] = [f"{strip.name} {strip.channel}" for strip in strips_of(scene)]
+
+    data = bpy.data.sounds.load(path)
+    data.pack()
+    speaker = bpy.data.objects.new("Robot", bpy.data.speakers.new("Robot"))
+    speaker.data.sound = data
+    scene.collection.objects.link(speaker)
+    packed = sounds.of_speaker(scene, speaker)
+    found["packed"] = [packed.path is None, packed.frame == scene.frame_start]
+    found["packed_length"] = length(sounds.heard_file(packed, scene, Path(folder)))
+    found["names"] = [sound.name for sound in sounds.sounds_in(scene)]
+    strip.sound.filepath = "/nowhere/moved.wav"
+    found["moved"] = refusal(lambda: sounds.heard_file(sounds.of_strip(scene, strip), scene, Path(folder)))
+    return found
+
+
+if __name__ == "__main__":
+    leave(main)
