@@ -104,14 +104,14 @@ class Library:
         for root, _, names in os.walk(folder):
             for name in names:
                 size += _sync_file(Path(root, name))
-            _sync_folder(Path(root))
+            sync_folder(Path(root))
         return size
 
     def keep(self, id: str, attempt: int) -> None:
         """Turn the settled files of a run into the results of the job. Raises OSError."""
         _rename(self.work_folder(id, attempt), self.job_folder(id))
-        _sync_folder(self.jobs)
-        _sync_folder(self.work)
+        sync_folder(self.jobs)
+        sync_folder(self.work)
 
     def take_away(self, id: str) -> Path | None:
         """Take the results of a job out of `jobs/`; returns where they are until `remove`. Raises OSError."""
@@ -120,7 +120,7 @@ class Library:
             _rename(self.job_folder(id), away)
         except FileNotFoundError:
             return None
-        _sync_folder(self.jobs)
+        sync_folder(self.jobs)
         return away
 
     def sweep(self, kept: Collection[str]) -> None:
@@ -213,7 +213,7 @@ def _sync_file(path: Path) -> int:
         return os.fstat(file.fileno()).st_size
 
 
-def _sync_folder(path: Path) -> None:
+def sync_folder(path: Path) -> None:
     """See that the names in a folder are on disk; Windows can't and needn't be asked."""
     if sys.platform == "win32":
         return

@@ -96,11 +96,13 @@ class Store:
                 raise _refusal(path, error) from error
             raise
 
-    def read(self, number: int) -> Job | None:
-        """The job as it was written last; None if there is none with this number."""
+    def read(self, number: int) -> Job:
+        """The job as it was written last. Raises KeyError if there is none with this number."""
         with self._lock:
             row = self._connection.execute("SELECT job FROM jobs WHERE number = ?", (number,)).fetchone()
-        return None if row is None else _JOBS.validate_json(row[0])
+        if row is None:
+            raise KeyError(number)
+        return _JOBS.validate_json(row[0])
 
     def write(self, jobs: Iterable[tuple[Entry, Job]], deleted: Iterable[int] = ()) -> None:
         """Keep these jobs as they are, and forget others by their numbers: all of it or nothing, on disk on return.

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from ..request import Body
 from ..work.task import Animate, MakeCharacter, Render, Task
 from .jobs import AnimateJob, RenderJob, Submission
+from .progress import Stage
 
 LaneName = Literal["curves", "pictures"]
 LANES: tuple[LaneName, ...] = ("curves", "pictures")
@@ -42,8 +43,9 @@ def task_of(submission: Submission, folder: Path, source: Path) -> Task:
 
 @dataclass(frozen=True)
 class Run:
-    """One attempt at a job, for a worker."""
+    """One attempt at a job, for a worker; and what it is at."""
 
     id: str
     attempt: int
     task: Task
+    stage: Stage = field(default_factory=Stage)
