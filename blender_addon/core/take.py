@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .arrays import read_arrays
+from .arrays import Arrays, read_arrays
 from .errors import AddonError
 from .names import JOINT_NAMES
 
 Floats = NDArray[np.float32]
+_ARRAYS = ("fps", "poses", "trans", "arkit", "arkit_names")
 
 
 @dataclass(frozen=True)
@@ -34,13 +35,35 @@ class Take:
     def __len__(self) -> int:
         return len(self.poses)
 
+    def since(self, frame: int) -> Take:
+        """The rest of it, from `frame` on."""
+        return replace(self, poses=self.poses[frame:], trans=self.trans[frame:], face=self.face[frame:])
+
 
 def read_take(path: Path) -> Take:
     """Read a take's `.npz`.
 
     Raises AddonError if there is no such file, or if it is not a take, with the reason.
     """
-    arrays = read_arrays(path, ("fps", "poses", "trans", "arkit", "arkit_names"), "take")
+    return _take(path, read_arrays(path, _ARRAYS, "take"))
+
+
+def read_piece(path: Path) -> tuple[int, Take]:
+    """Read a piece of a take that is still being made: the number of its first frame, and its curves.
+
+    Raises AddonError as `read_take`.
+    """
+    arrays = read_arrays(path, ("start", *_ARRAYS), "piece of a take")
+    try:
+        start = int(arrays["start"])
+    except (TypeError, ValueError) as error:
+        raise AddonError(
+            f"{path} is not a piece of a take ({error}). Choose an .npz file that vlogger wrote."
+        ) from error
+    return start, _take(path, arrays)
+
+
+def _take(path: Path, arrays: Arrays) -> Take:
     try:
         names = tuple(str(name) for name in arrays["arkit_names"])
         frames = len(arrays["poses"])
