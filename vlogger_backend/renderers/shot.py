@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from contextlib import closing
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,20 +47,16 @@ def _pictures(
 ) -> Generator[tuple[int, NDArray[np.uint8]], None, None]:
     count = last - first + 1
     poses, fields = camera.over(count)
-    stage = Stage(avatar)
-    try:
+    with closing(Stage(avatar)) as stage:
         for index, frame in enumerate(range(first, last + 1)):
             stage.pose(posed_vertices(avatar, motion.poses[frame], motion.trans[frame], motion.arkit[frame]))
-            yield frame, _straight(stage.draw((camera.width, camera.height), poses[index], float(fields[index])))
+            yield frame, _straight(stage, camera, poses[index], float(fields[index]))
             progress(_STAGE, (index + 1) / count)
-    finally:
-        stage.close()
 
 
-def _straight(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """A picture (height, width, 4) whose colours are times alpha, as one whose colours are the surfaces' own."""
-    straight = picture.copy()
-    edge = (picture[..., 3] > 0) & (picture[..., 3] < 255)
-    colour, alpha = picture[edge, :3].astype(np.uint16), picture[edge, 3:].astype(np.uint16)
-    straight[edge, :3] = np.minimum((colour * 255 + alpha // 2) // alpha, 255)
-    return straight
+def _straight(stage: Stage, camera: Camera, pose: NDArray[np.float64], field: float) -> NDArray[np.uint8]:
+    """A picture with the surfaces' own colours, averaged from one that is twice as wide and high."""
+    from PIL import Image
+
+    drawn = stage.draw((2 * camera.width, 2 * camera.height), pose, field)
+    return np.asarray(Image.fromarray(drawn, "RGBa").reduce(2).convert("RGBA"))

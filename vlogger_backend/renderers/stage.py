@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,8 @@ _SHADERS = Path(__file__).parent / "shaders"
 _SUBSURFACE = dict.fromkeys(("skin", "face"), (0.24, 0.09, 0.06))  # how far light wraps round (see shaders/mesh.frag)
 _NEAREST = 0.01
 """What is nearer to the camera than this many metres is cut off."""
+_AT_ONCE = 1 << 22
+"""Pixels. A larger picture is drawn in bands, since each takes some 40 bytes of the driver's memory."""
 
 
 class Stage:
@@ -36,41 +39,37 @@ class Stage:
         self._mesh = _RenderMesh(avatar)
         self._offscreen = _open()
         try:
-            self._fill(avatar)
+            self._fill()
+            self.pose(avatar.vertices)
         except BaseException:
             self.close()
             raise
 
-    def _fill(self, avatar: Avatar) -> None:
+    def _fill(self) -> None:
+        """Put the buffers and textures in the context."""
         import pyrender
 
-        normals = self._mesh.normals(avatar.vertices)
-        self._primitives = [
-            pyrender.Primitive(
-                positions=avatar.vertices[vertices],
-                normals=normals[vertices],
-                texcoord_0=uvs,
-                indices=faces,
-                material=_material(material),
+        self._primitives, self._data = [], []
+        for material, chosen, uvs, faces in self._mesh.surfaces:
+            nowhere = np.zeros((len(chosen), 3), np.float32)
+            primitive = pyrender.Primitive(
+                positions=nowhere, normals=nowhere, texcoord_0=uvs, indices=faces, material=_material(material)
             )
-            for material, vertices, uvs, faces in self._mesh.surfaces
-        ]
-        self._scene = pyrender.Scene(bg_color=(0.0, 0.0, 0.0, 0.0))
-        self._camera = pyrender.PerspectiveCamera(yfov=1.0, znear=_NEAREST)
-        self._eye = self._scene.add(self._camera)
-        self._scene.add(pyrender.Mesh(primitives=self._primitives))
-        self._vertices = avatar.vertices
-        self.draw((16, 16), np.eye(4), 1.0)  # puts the buffers in the context, to be overwritten from now on
+            primitive._add_to_context()
+            for texture in primitive.material.textures:
+                texture._add_to_context()
+            self._primitives.append(primitive)
+            self._data.append(np.hstack([nowhere, nowhere, uvs]))
 
     def pose(self, vertices: Floats) -> None:
         """Put the avatar's vertices (V, 3) where they are to be."""
         from OpenGL import GL
 
         self._vertices = vertices
-        normals = self._mesh.normals(vertices)
+        placed = np.hstack([vertices, self._mesh.normals(vertices)])
         self._offscreen._platform.make_current()
-        for primitive, (_, chosen, uvs, _) in zip(self._primitives, self._mesh.surfaces, strict=True):
-            data = np.hstack([vertices[chosen], normals[chosen], uvs])
+        for primitive, data, (_, chosen, _, _) in zip(self._primitives, self._data, self._mesh.surfaces, strict=True):
+            data[:, :6] = placed[chosen]
             GL.glBindBuffer(GL.GL_ARRAY_BUFFER, primitive._buffers[0])
             GL.glBufferSubData(GL.GL_ARRAY_BUFFER, 0, data.nbytes, data)
 
@@ -79,16 +78,23 @@ class Stage:
 
         `size` is width and height, `field` the vertical field of view in radians.
         """
+        width, height = size
         distances = (pose[:3, 3] - self._vertices) @ pose[:3, 2]
-        far = float(distances.max())
         # As close round the body as may be, so that what lies closely over something else is never seen through.
-        self._camera.zfar = None
-        self._camera.znear = max(_NEAREST, 0.99 * float(distances.min()))
-        self._camera.zfar = max(1.01 * far, 2 * self._camera.znear)
-        self._camera.yfov = field
-        self._scene.set_pose(self._eye, pose)
-        self._offscreen.viewport_width, self._offscreen.viewport_height = size
-        picture: Picture = self._offscreen.render(self._scene)
+        near, far = max(_NEAREST, 0.99 * float(distances.min())), 1.01 * float(distances.max())
+        picture = np.zeros((height, width, 4), np.uint8)
+        if far <= near:
+            return picture
+        self._offscreen._platform.make_current()
+        projection = _projection(field, width / height, near, far)
+        bands = -(-width * height // _AT_ONCE)
+        rows = -(-height // bands)
+        for top in range(0, height, rows):
+            band = np.eye(4)
+            band[1, 1] = height / rows
+            band[1, 3] = (2 * top + rows - height) / rows
+            drawn = self._offscreen._renderer.draw(self._primitives, (width, rows), pose, band @ projection)
+            picture[top : top + rows] = drawn[: height - top]
         return picture
 
     def close(self) -> None:
@@ -147,6 +153,7 @@ def _open() -> Any:
         os.environ.setdefault("PYOPENGL_PLATFORM", "egl")  # must be set before OpenGL is first imported
     try:
         import pyrender
+        from pyrender.constants import ProgramFlags, RenderFlags
         from pyrender.renderer import Renderer
         from pyrender.shader_program import ShaderProgramCache
 
@@ -158,7 +165,43 @@ def _open() -> Any:
         ) from error
 
     class PictureRenderer(Renderer):  # type: ignore[misc]
-        def _read_main_framebuffer(self, scene: object, flags: int) -> Picture:
+        """Pyrender's, drawing a few posed surfaces: colours times alpha, so that what is see-through is right too."""
+
+        dpscale = property(lambda self: 1, lambda self, value: None)  # a pixel is a pixel, on a Mac too
+
+        def draw(
+            self, primitives: Sequence[Any], size: tuple[int, int], pose: NDArray[Any], projection: NDArray[Any]
+        ) -> Picture:
+            from OpenGL import GL
+
+            self.viewport_width, self.viewport_height = size
+            self._configure_forward_pass_viewport(RenderFlags.OFFSCREEN)
+            GL.glClearColor(0.0, 0.0, 0.0, 0.0)
+            GL.glClear(GL.GL_COLOR_BUFFER_BIT | GL.GL_DEPTH_BUFFER_BIT)
+            GL.glEnable(GL.GL_MULTISAMPLE)
+            GL.glBlendFunc(GL.GL_ONE, GL.GL_ONE_MINUS_SRC_ALPHA)
+            GL.glActiveTexture(GL.GL_TEXTURE0)
+            view_projection = projection @ np.linalg.inv(pose)
+            for primitive in primitives:
+                material = primitive.material
+                program = self._get_primitive_program(primitive, RenderFlags.NONE, ProgramFlags.USE_MATERIAL)
+                program._bind()
+                program.set_uniform("view_projection", view_projection)
+                program.set_uniform("cam_pos", pose[:3, 3])
+                program.set_uniform("material.emissive_factor", material.emissiveFactor)
+                program.set_uniform("material.base_color_factor", material.baseColorFactor)
+                program.set_uniform("material.metallic_factor", material.metallicFactor)
+                program.set_uniform("material.roughness_factor", material.roughnessFactor)
+                if material.baseColorTexture is not None:
+                    material.baseColorTexture._bind()
+                (GL.glEnable if material.alphaMode == "BLEND" else GL.glDisable)(GL.GL_BLEND)
+                (GL.glDisable if material.doubleSided else GL.glEnable)(GL.GL_CULL_FACE)
+                primitive._bind()
+                GL.glDrawElements(GL.GL_TRIANGLES, primitive.indices.size, GL.GL_UNSIGNED_INT, None)
+                primitive._unbind()
+            return self._read()
+
+        def _read(self) -> Picture:
             from OpenGL import GL
 
             width, height = self._main_fb_dims
@@ -166,7 +209,6 @@ def _open() -> Any:
             GL.glBindFramebuffer(GL.GL_DRAW_FRAMEBUFFER, self._main_fb)
             GL.glBlitFramebuffer(0, 0, width, height, 0, 0, width, height, GL.GL_COLOR_BUFFER_BIT, GL.GL_LINEAR)
             GL.glBindFramebuffer(GL.GL_READ_FRAMEBUFFER, self._main_fb)
-            GL.glPixelStorei(GL.GL_PACK_ALIGNMENT, 1)
             data = GL.glReadPixels(0, 0, width, height, GL.GL_RGBA, GL.GL_UNSIGNED_BYTE)
             return np.frombuffer(data, np.uint8).reshape(height, width, 4)[::-1]
 
@@ -176,24 +218,33 @@ def _open() -> Any:
     return offscreen
 
 
+def _projection(field: float, aspect: float, near: float, far: float) -> NDArray[np.float64]:
+    """OpenGL's perspective projection (4, 4)."""
+    focal = 1 / np.tan(field / 2)
+    matrix = np.zeros((4, 4))
+    matrix[0, 0], matrix[1, 1], matrix[3, 2] = focal / aspect, focal, -1
+    matrix[2, 2], matrix[2, 3] = (far + near) / (near - far), 2 * far * near / (near - far)
+    return matrix
+
+
 def _material(material: Material) -> Any:
     import pyrender
     from OpenGL import GL
     from PIL import Image
 
-    texture = None
+    texture, blend = None, material.alpha == "blend"
     if material.texture is not None:
-        mode = "RGBA" if material.alpha != "opaque" else "RGB"
+        mode = "RGBA" if blend else "RGB"
         # Trilinear is slow in Mesa.
         sampler = pyrender.Sampler(minFilter=GL.GL_LINEAR_MIPMAP_NEAREST, magFilter=GL.GL_LINEAR)
         pixels = np.asarray(Image.open(io.BytesIO(material.texture)).convert(mode))
         texture = pyrender.Texture(source=pixels, source_channels=mode, sampler=sampler)
     return pyrender.MetallicRoughnessMaterial(
-        baseColorFactor=material.color,
+        baseColorFactor=material.color if blend else (*material.color[:3], 1.0),
         baseColorTexture=texture,
         roughnessFactor=material.roughness,
         metallicFactor=material.metallic,
         emissiveFactor=_SUBSURFACE.get(material.name, (0.0, 0.0, 0.0)),
-        alphaMode="BLEND" if material.alpha == "blend" else "OPAQUE",
+        alphaMode="BLEND" if blend else "OPAQUE",
         doubleSided=material.double_sided,
     )

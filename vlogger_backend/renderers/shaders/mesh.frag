@@ -1,7 +1,7 @@
 #version 330 core
 // A portrait studio: a warm key from the upper left, a cool fill from the right, a rim light from behind, and light
 // from all around that is brighter above. Lambert with a soft terminator for skin (light wraps round, reddened, as
-// it does under the skin), and GGX highlights (Walter et al. 2007).
+// it does under the skin), and GGX highlights (Walter et al. 2007). Writes sRGB times alpha.
 struct Material {
     vec3 emissive_factor;  // how far light wraps round, per colour: skin's is reddish, most materials' is 0
     vec4 base_color_factor;
@@ -9,9 +9,6 @@ struct Material {
     float roughness_factor;
 #ifdef HAS_BASE_COLOR_TEX
     sampler2D base_color_texture;
-#endif
-#ifdef HAS_EMISSIVE_TEX
-    sampler2D emissive_texture;
 #endif
 };
 uniform Material material;
@@ -44,10 +41,6 @@ vec3 to_srgb(vec3 c)
 
 void main()
 {
-#ifdef HAS_EMISSIVE_TEX
-    frag_color = vec4(texture(material.emissive_texture, uv).rgb, 1.0);  // the backdrop: as it is
-    return;
-#endif
     vec4 base = material.base_color_factor;
 #ifdef HAS_BASE_COLOR_TEX
     vec4 texel = texture(material.base_color_texture, uv);
@@ -79,5 +72,5 @@ void main()
         }
     }
     color = color * (1.0 + color * 0.12) / (1.0 + color * 0.42);  // a gentle shoulder: highlights roll off
-    frag_color = vec4(to_srgb(clamp(color, 0.0, 1.0)), base.a);
+    frag_color = vec4(to_srgb(clamp(color, 0.0, 1.0)) * base.a, base.a);
 }
