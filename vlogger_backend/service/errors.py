@@ -3,7 +3,11 @@
 from ..errors import InputError
 
 
-class JobNotFound(InputError):  # noqa: N818
+class NotFound(InputError):  # noqa: N818
+    """There is no such thing here."""
+
+
+class JobNotFound(NotFound):
     """No job has this id."""
 
 

@@ -1,0 +1,103 @@
+"""What this installation can do, and why not: looked at in a process of its own, since looking loads everything."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..doctor import Finding
+
+_LONGEST = 180.0
+"""Seconds that the look may take on a machine that is busy."""
+
+
+@dataclass(frozen=True)
+class Gpu:
+    """A graphics card, by the driver's own account; bytes of its memory."""
+
+    name: str
+    memory: int
+    free: int
+
+
+@dataclass(frozen=True)
+class Capabilities:
+    parts: list[Finding]
+    gpus: list[Gpu]
+
+
+class Examiner:
+    """Has the installation examined once, when it is first asked for, and remembers what was found."""
+
+    def __init__(self) -> None:
+        self._examination: asyncio.Task[list[Finding]] | None = None
+
+    async def capabilities(self) -> Capabilities:
+        """What was found, and the graphics memory that is free now."""
+        if self._examination is None or (self._examination.done() and not _succeeded(self._examination)):
+            self._examination = asyncio.create_task(_examine())
+        parts, gpus = await asyncio.gather(asyncio.shield(self._examination), _gpus())
+        return Capabilities(parts, gpus)
+
+    async def stop(self) -> None:
+        """End an examination under way."""
+        if self._examination is not None:
+            self._examination.cancel()
+            with suppress(asyncio.CancelledError, Exception):
+                await self._examination
+
+
+async def _examine() -> list[Finding]:
+    package = str(Path(__file__).resolve().parents[2])
+    path = os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH")]))
+    output = await _output_of(
+        sys.executable, "-P", "-m", "vlogger_backend.cli", "doctor", "--json", environment={"PYTHONPATH": path}
+    )
+    try:
+        return [Finding(**finding) for finding in json.loads(output)]
+    except (ValueError, TypeError):
+        return [Finding("vlogger", False, "vlogger doctor ended without an answer", "run it by hand to see why")]
+
+
+async def _gpus() -> list[Gpu]:
+    """NVIDIA's cards; the driver's own tool is there wherever the driver is."""
+    output = await _output_of(
+        "nvidia-smi", "--query-gpu=name,memory.total,memory.free", "--format=csv,noheader,nounits"
+    )
+    gpus = []
+    for line in output.decode(errors="replace").splitlines():
+        name, *sizes = (part.strip() for part in line.rsplit(",", 2))
+        with suppress(ValueError):
+            total, free = (int(size) << 20 for size in sizes)
+            gpus.append(Gpu(name, total, free))
+    return gpus
+
+
+async def _output_of(*command: str, environment: dict[str, str] | None = None) -> bytes:
+    """What a program prints; nothing if it isn't there or takes too long. It ends with us."""
+    null = asyncio.subprocess.DEVNULL
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *command, stdin=null, stdout=asyncio.subprocess.PIPE, stderr=null, env={**os.environ, **(environment or {})}
+        )
+    except OSError:
+        return b""
+    try:
+        async with asyncio.timeout(_LONGEST):
+            return (await process.communicate())[0]
+    except TimeoutError:
+        return b""
+    finally:
+        if process.returncode is None:
+            with suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
+
+
+def _succeeded(task: asyncio.Task[list[Finding]]) -> bool:
+    return not task.cancelled() and task.exception() is None

@@ -1,0 +1,199 @@
+"""The routes of jobs: submitting, reading, watching, and fetching what they make."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Annotated, Any, BinaryIO
+
+from fastapi import APIRouter, Body, Depends, Header, Query, Response
+from fastapi import Path as InPath
+from fastapi.sse import EventSourceResponse, ServerSentEvent
+
+from ..errors import InputError
+from .errors import JobNotFound, NotFound
+from .jobs import ENDED, AnimateJob, CharacterJob, Job, RenderJob, State, Submission
+from .news import News
+from .queue import Queue
+from .ranges import file_answer
+from .tasks import source_of
+from .wire import JobAnswer, JobsAnswer, JobWriter, Posted, errors, submission_json, submission_of
+
+LONGEST_WAIT = 60.0
+"""Seconds that a client may have its answer held back."""
+_RESTARTED = 1000
+"""Jobs that a client hears of which comes back after the service was restarted."""
+_JSON = "application/json"
+_LARGEST = 2**53
+
+Id = Annotated[str, InPath(min_length=1, max_length=64)]
+Number = Annotated[int, InPath(ge=0, lt=10**9)]
+
+
+def job_router(queue: Queue, writer: JobWriter, news: News, local: bool) -> APIRouter:
+    """All under `/jobs`, and `/events`. `local`: clients are on this machine, so they may name files on it."""
+    router = APIRouter(responses=errors(404))
+
+    def answer(job: Job, status: int = 200) -> Response:
+        return Response(writer.job(job), status, media_type=_JSON)
+
+    async def known(id: Id) -> Job:
+        return queue.get(id)
+
+    Known = Annotated[Job, Depends(known)]  # noqa: N806
+
+    # Submitting and steering
+
+    @router.post(
+        "/jobs", status_code=201, response_model=JobAnswer, responses={200: {"model": JobAnswer}, **errors(409, 507)}
+    )
+    def submit(
+        posted: Annotated[Posted, Body()],
+        idempotency_key: Annotated[str | None, Header(min_length=1, max_length=200)] = None,
+    ) -> Response:
+        submission = submission_of(posted)
+        if not local:
+            _refuse_paths(submission)
+        job, new = queue.submit(submission, posted.priority, posted.label, idempotency_key)
+        return answer(job, 201 if new else 200)
+
+    @router.post("/jobs/{id}/cancel", response_model=JobAnswer, responses=errors(409, 507))
+    def cancel(id: Id) -> Response:
+        return answer(queue.cancel(id))
+
+    @router.post("/jobs/{id}/retry", response_model=JobAnswer, responses=errors(409, 507))
+    def retry(id: Id) -> Response:
+        return answer(queue.retry(id))
+
+    @router.delete("/jobs/{id}", status_code=204, responses=errors(409, 507))
+    def delete(id: Id) -> None:
+        queue.delete(id)
+
+    # Reading
+
+    @router.get("/jobs", response_model=JobsAnswer)
+    def all_jobs(
+        state: State | None = None,
+        limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+        before: Annotated[int | None, Query(ge=0, le=_LARGEST)] = None,
+    ) -> Response:
+        return Response(writer.jobs(queue.list(state, limit, before)), media_type=_JSON)
+
+    @router.get("/jobs/{id}", response_model=JobAnswer)
+    async def read(
+        id: Id,
+        since: Annotated[int | None, Query(ge=0, le=_LARGEST)] = None,
+        wait: Annotated[float, Query(ge=0, le=LONGEST_WAIT)] = 0.0,
+    ) -> Response:
+        job = queue.get(id)
+        if wait and job.revision == since:
+            deadline = asyncio.get_running_loop().time() + wait
+            with news.reader(id) as reader:
+                while (job := queue.get(id)).revision == since and not news.ended:
+                    left = deadline - asyncio.get_running_loop().time()
+                    if left <= 0:
+                        break
+                    await reader.changed(left)
+        return answer(job)
+
+    @router.get("/jobs/{id}/submission", response_model=AnimateJob | RenderJob | CharacterJob)
+    def submission(job: Known) -> Response:
+        return Response(submission_json(job.submission), media_type=_JSON)
+
+    # Watching
+
+    def event(id: str) -> ServerSentEvent:
+        try:
+            return ServerSentEvent(raw_data=writer.job(queue.get(id)).decode(), event="job", id=news.mark(id))
+        except JobNotFound:
+            return ServerSentEvent(data={"id": id}, event="deleted", id=news.mark(id))
+
+    def to_begin_with(mark: str | None) -> list[str]:
+        """The jobs that a client hears of first, which has seen all up to this mark."""
+        changed = news.since(mark)
+        if changed is not None:
+            return changed
+        lists = [queue.list(None, _RESTARTED, None)] if mark else [
+            queue.list(state, _RESTARTED, None) for state in (State.QUEUED, State.RUNNING)
+        ]  # fmt: skip
+        return [job.id for jobs in lists for job in reversed(jobs)]
+
+    @router.get("/jobs/{id}/events", response_class=EventSourceResponse)
+    async def job_events(
+        job: Known, last_event_id: Annotated[str | None, Header(max_length=200)] = None
+    ) -> AsyncIterator[ServerSentEvent]:
+        seen = news.since(last_event_id)
+        with news.reader(job.id) as reader:
+            if seen is None or job.id in seen or job.state in ENDED:
+                yield event(job.id)
+            while not news.ended and not _has_ended(queue, job.id):
+                for id in await reader.changed():
+                    yield event(id)
+
+    @router.get("/events", response_class=EventSourceResponse)
+    async def events(
+        last_event_id: Annotated[str | None, Header(max_length=200)] = None,
+    ) -> AsyncIterator[ServerSentEvent]:
+        with news.reader(None) as reader:
+            ids = to_begin_with(last_event_id)
+            while not news.ended:
+                for id in ids:
+                    yield event(id)
+                ids = await reader.changed()
+
+    # Fetching
+
+    @router.get("/jobs/{id}/files/{name:path}", response_class=Response, responses=_bytes(206, "*/*"))
+    def file(job: Known, name: str, range: Annotated[str | None, Header()] = None) -> Response:
+        if name not in (known for known, _ in job.files):
+            raise NotFound(f"The job has no file {name[:200]}, or not yet.")
+        return file_answer(_opened(queue, job.id, name), name, range)
+
+    @router.get("/jobs/{id}/curves/{piece}", response_class=Response, responses=_bytes(200, "application/octet-stream"))
+    def curves(job: Known, piece: Number) -> Response:
+        return _whole(queue, job.id, f"pieces/{piece:06d}.npz", "application/octet-stream")
+
+    @router.get("/jobs/{id}/frames/{frame}", response_class=Response, responses=_bytes(200, "image/png"))
+    def frames(job: Known, frame: Number) -> Response:
+        return _whole(queue, job.id, f"frames/{frame:06d}.png", "image/png")
+
+    @router.get("/jobs/{id}/preview", response_class=Response, responses=_bytes(200, "image/jpeg"))
+    def preview(job: Known) -> Response:
+        return _whole(queue, job.id, "preview.jpg", "image/jpeg")
+
+    return router
+
+
+def _opened(queue: Queue, id: str, name: str) -> BinaryIO:
+    """A file of the job, open. Its folder moves once, when the job ends; then it is at the second place.
+
+    Raises NotFound.
+    """
+    for _ in range(2):
+        try:
+            return open(queue.folder(id) / name, "rb")
+        except OSError:
+            continue
+    raise NotFound(f"The job has no {name[:200]}, or not yet, or no longer; look at the job again.")
+
+
+def _whole(queue: Queue, id: str, name: str, kind: str) -> Response:
+    with _opened(queue, id, name) as file:
+        return Response(file.read(), media_type=kind)
+
+
+def _has_ended(queue: Queue, id: str) -> bool:
+    try:
+        return queue.get(id).state in ENDED
+    except JobNotFound:
+        return True
+
+
+def _refuse_paths(submission: Submission) -> None:
+    """A client on another machine must not learn what files there are here."""
+    source = source_of(submission)
+    if source and not source.startswith(("upload:", "job:")):
+        raise InputError("A file of the service's machine can't be named from another machine; upload it.")
+
+
+def _bytes(status: int, kind: str) -> dict[int | str, dict[str, Any]]:
+    content = {"content": {kind: {"schema": {"type": "string", "format": "binary"}}}}
+    return {200: content, status: content}

@@ -1,0 +1,202 @@
+"""Who may speak to the service: checked for every request before anything else sees it (docs/security.md).
+
+The checks are the usual ones for a service on a user's own machine: a `Host` that isn't ours means DNS rebinding, an
+`Origin` means a web page (a program sends none), and nothing at all is answered without the token.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import os
+import secrets
+import socket
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+METHODS = ("GET", "POST", "DELETE")
+LONGEST_REQUEST = 4 << 20
+"""Bytes of a body that is JSON: a day of text, or a camera that moves for some ten minutes."""
+LONGEST_UPLOAD = 2 << 30
+UPLOADS = "/v1/uploads"
+
+_TOKEN_BYTES = 32
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where the service listens.
+
+    host : as it was asked for: a name or an address
+    ip   : the address that it is bound to
+    """
+
+    host: str
+    ip: str
+    port: int
+    secure: bool
+
+    @property
+    def scheme(self) -> str:
+        return "https" if self.secure else "http"
+
+    @property
+    def local(self) -> bool:
+        """Only programs on this machine can reach it."""
+        return ipaddress.ip_address(self.ip).is_loopback
+
+    @property
+    def url(self) -> str:
+        host = socket.gethostname() if self._everywhere else self.host
+        return f"{self.scheme}://{f'[{host}]' if ':' in host else host}:{self.port}"
+
+    def is_ours(self, given: str) -> bool:
+        """Is this `Host` header one by which an honest client reaches us?
+
+        Bound to every address of the machine, any address will do: a rebound name is never an address.
+        """
+        if any(character in given for character in "@/?#\\ \t"):
+            return False
+        try:
+            parts = urlsplit(f"//{given.lower()}")
+            name, port = parts.hostname or "", parts.port
+        except ValueError:
+            return False
+        if (port or (443 if self.secure else 80)) != self.port:
+            return False
+        names = {self.host.lower(), self.ip}
+        if self.local or self._everywhere:
+            names |= {"localhost", "127.0.0.1", "::1"}
+        if self._everywhere:
+            own = socket.gethostname().lower()
+            names |= {own, f"{own}.local"}
+        return name in names or (self._everywhere and _is_address(name))
+
+    @property
+    def _everywhere(self) -> bool:
+        return ipaddress.ip_address(self.ip).is_unspecified
+
+
+class Guard:
+    """ASGI middleware around the whole service: refuses what is not from a client that has the token."""
+
+    def __init__(self, app: ASGIApp, address: Address, token: str) -> None:
+        self._app = app
+        self._address = address
+        self._credential = f"Bearer {token}".encode()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            refusal = self._refusal(scope)
+            if refusal is None:
+                await self._app(scope, _limited(receive, _most(scope)), send)
+            else:
+                await refusal(scope, receive, send)
+        elif scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+        else:  # websockets: there are none
+            await send({"type": "websocket.close", "code": 1008})
+
+    def _refusal(self, scope: Scope) -> Response | None:
+        headers: list[tuple[bytes, bytes]] = scope["headers"]
+        hosts = [value for name, value in headers if name == b"host"]
+        if len(hosts) != 1 or not self._address.is_ours(hosts[0].decode("latin-1")):
+            return error_answer(403, "wrong-host", "The Host header doesn't name this service; use the url it gives.")
+        own = b"%s://%s" % (self._address.scheme.encode(), hosts[0])
+        if any(value.lower() != own.lower() for name, value in headers if name == b"origin"):
+            return error_answer(403, "wrong-origin", "Web pages can't use this service; a program sends no Origin.")
+        tokens = [value for name, value in headers if name == b"authorization"]
+        if len(tokens) != 1 or not secrets.compare_digest(tokens[0], self._credential):
+            answer = error_answer(
+                401, "no-token", "Send the header Authorization: Bearer with the token that is in the library's folder."
+            )
+            answer.headers["WWW-Authenticate"] = "Bearer"
+            return answer
+        if scope["method"] not in METHODS:
+            answer = error_answer(405, "wrong-method", "Only GET, POST and DELETE are answered here.")
+            answer.headers["Allow"] = ", ".join(METHODS)
+            return answer
+        if _declared(headers) > _most(scope):
+            return _too_large(_most(scope))
+        return None
+
+
+def error_answer(status: int, code: str, message: str) -> Response:
+    """Every error has this shape."""
+    body = json.dumps({"error": {"code": code, "message": message}}, ensure_ascii=False)
+    return Response(body.encode("utf-8", "replace"), status, media_type="application/json")
+
+
+def token_in(path: Path) -> str:
+    """The token kept at `path`; a new one if there is none yet, or one that others could have read."""
+    try:
+        others = 0 if os.name == "nt" else path.stat().st_mode & 0o077
+        kept = path.read_text("ascii").strip()
+        if not others and len(kept) >= _TOKEN_BYTES:
+            return kept
+    except (OSError, UnicodeDecodeError):
+        pass
+    token = secrets.token_urlsafe(_TOKEN_BYTES)
+    write_secret(path, token + "\n")
+    return token
+
+
+def write_secret(path: Path, text: str) -> None:
+    """Write a file that only its user can read, all at once; it is never there with more rights or less text."""
+    temporary = path.with_name(f".{path.name}-{secrets.token_hex(4)}")
+    try:
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with open(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
+def _declared(headers: list[tuple[bytes, bytes]]) -> int:
+    """The length that the request says its body has. The HTTP parser has refused what is not a number."""
+    return max((int(value) for name, value in headers if name == b"content-length" and value.isdigit()), default=0)
+
+
+def _most(scope: Scope) -> int:
+    return LONGEST_UPLOAD if scope["path"] == UPLOADS else LONGEST_REQUEST
+
+
+def _limited(receive: Receive, most: int) -> Callable[[], Awaitable[Message]]:
+    """`receive`, which raises when a body without a declared length becomes too long."""
+    so_far = 0
+
+    async def limited() -> Message:
+        nonlocal so_far
+        message: Message = await receive()
+        so_far += len(message.get("body", b""))
+        if so_far > most:
+            raise HTTPException(413, _too_large_sentence(most))
+        return message
+
+    return limited
+
+
+def _too_large(most: int) -> Response:
+    return error_answer(413, "too-large", _too_large_sentence(most))
+
+
+def _too_large_sentence(most: int) -> str:
+    amount = f"{most >> 30} GB" if most >> 30 else f"{most >> 20} MB"
+    return f"That is too large; at most {amount} are taken at once."
