@@ -16,6 +16,7 @@ from .. import __version__
 from ..errors import InputError
 from .animate import animate, demo
 from .doctor import doctor
+from .serve import serve
 from .sounds import say, speech
 from .takes import export, preview
 
@@ -26,7 +27,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     epilog="Every command takes --debug, which shows the trace of an error.",
 )
-for _command in (animate, demo, preview, export, speech, say, doctor):
+for _command in (animate, demo, preview, export, speech, say, serve, doctor):
     app.command()(_command)
 
 
