@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .rotations import continuous, from_vectors, inverse, multiply, to_vectors
+
 Floats = NDArray[np.float64]
 
 
@@ -40,11 +42,8 @@ def bend_rotations(
     first, second = course[near], course[before]
     second = np.where((first * second).sum(axis=1, keepdims=True) < 0, -second, second)
     there = _unit((1 - part) * first + part * second)
-    offsets = _rotation_vectors(_times(_unit(np.asarray(pins, np.float64)), _inverse(there)))
-    bent = _times(_from_rotation_vectors(_spread(offsets, frames, at, reach)), course)
-    flips = np.where((bent[1:] * bent[:-1]).sum(axis=1) < 0, -1.0, 1.0)
-    bent[1:] *= np.cumprod(flips)[:, None]
-    return bent
+    offsets = to_vectors(multiply(_unit(np.asarray(pins, np.float64)), inverse(there)))
+    return continuous(multiply(from_vectors(_spread(offsets, frames, at, reach)), course))
 
 
 def _spread(offsets: Floats, frames: NDArray[Any], at: NDArray[Any], reach: float) -> Floats:
@@ -71,26 +70,3 @@ def _spread(offsets: Floats, frames: NDArray[Any], at: NDArray[Any], reach: floa
 
 def _unit(q: Floats) -> Floats:
     return np.asarray(q / np.maximum(np.linalg.norm(q, axis=-1, keepdims=True), 1e-12))
-
-
-def _inverse(q: Floats) -> Floats:
-    return np.asarray(q * np.array([1.0, -1.0, -1.0, -1.0]))
-
-
-def _times(a: Floats, b: Floats) -> Floats:
-    """The Hamilton product."""
-    w, v = a[..., :1], a[..., 1:]
-    x, u = b[..., :1], b[..., 1:]
-    return np.concatenate([w * x - (v * u).sum(axis=-1, keepdims=True), w * u + x * v + np.cross(v, u)], axis=-1)
-
-
-def _rotation_vectors(q: Floats) -> Floats:
-    q = np.where(q[..., :1] < 0, -q, q)
-    length = np.linalg.norm(q[..., 1:], axis=-1, keepdims=True)
-    angle = 2 * np.arctan2(length, q[..., :1])
-    return np.asarray(q[..., 1:] * np.where(length > 1e-9, angle / np.maximum(length, 1e-12), 2.0))
-
-
-def _from_rotation_vectors(vectors: Floats) -> Floats:
-    half = np.linalg.norm(vectors, axis=-1, keepdims=True) / 2
-    return np.concatenate([np.cos(half), vectors / 2 * np.sinc(half / np.pi)], axis=-1)

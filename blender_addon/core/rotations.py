@@ -1,4 +1,4 @@
-"""Rotations as Blender wants them: quaternions (w, x, y, z) in a bone's own rest frame."""
+"""Rotations as Blender wants them: quaternions (w, x, y, z), the last axis of an array."""
 
 from __future__ import annotations
 
@@ -22,15 +22,113 @@ def in_frame(axis_angle: NDArray[Any], basis: NDArray[Any]) -> Floats:
 
 
 def quaternions(axis_angle: NDArray[Any]) -> Floats:
-    """Rotation vectors (T, 3) in radians as unit quaternions (T, 4), without jumps of sign from frame to frame.
+    """Rotation vectors (T, 3) in radians as unit quaternions (T, 4), without jumps of sign from frame to frame."""
+    return continuous(from_vectors(axis_angle))
+
+
+def continuous(q: Floats) -> Floats:
+    """The same rotations (T, 4), with signs such that no quaternion is far from the one before.
 
     q and -q are the same rotation, but between keys a curve would go the long way round.
     """
+    if len(q) < 2:
+        return q
+    flips = np.where(np.einsum("ti,ti->t", q[1:], q[:-1]) < 0, -1.0, 1.0)
+    if (flips > 0).all():
+        return q
+    return q * np.concatenate([[1.0], np.cumprod(flips)])[:, None]
+
+
+def from_vectors(axis_angle: NDArray[Any]) -> Floats:
+    """Rotation vectors (..., 3) in radians as unit quaternions (..., 4)."""
     vectors = np.asarray(axis_angle, np.float64)
-    half = np.linalg.norm(vectors, axis=-1, keepdims=True) / 2
+    half = np.sqrt(np.einsum("...i,...i->...", vectors, vectors))[..., None] / 2
     # np.sinc(x) is sin(pi x) / (pi x): exact at zero too
     q: Floats = np.concatenate([np.cos(half), vectors / 2 * np.sinc(half / np.pi)], axis=-1)
-    if len(q) > 1:
-        flips = np.where((q[1:] * q[:-1]).sum(axis=-1) < 0, -1.0, 1.0)
-        q[1:] *= np.cumprod(flips)[:, None]
     return q
+
+
+def to_vectors(q: Floats) -> Floats:
+    """Unit quaternions (..., 4) as rotation vectors (..., 3), radians, of at most half a turn."""
+    near = np.where(q[..., :1] < 0, -q, q)
+    length = np.linalg.norm(near[..., 1:], axis=-1, keepdims=True)
+    angle = 2 * np.arctan2(length, near[..., :1])
+    return np.asarray(near[..., 1:] * np.where(length > 1e-9, angle / np.maximum(length, 1e-12), 2.0))
+
+
+def about(axis: Floats, angle: Floats | float) -> Floats:
+    """The turns (..., 4) by `angle` (...), radians, about a unit `axis` (..., 3)."""
+    return from_vectors(np.asarray(axis, np.float64) * np.asarray(angle, np.float64)[..., None])
+
+
+def from_matrix(matrix: Floats) -> Floats:
+    """A rotation matrix (3, 3) as a quaternion (4,): the eigenvector of Bar-Itzhack (2000), exact at any angle."""
+    (a, b, c), (d, e, f), (g, h, i) = np.asarray(matrix, np.float64)
+    k = np.array([
+        [a - e - i, b + d, c + g, h - f],
+        [b + d, e - a - i, f + h, c - g],
+        [c + g, f + h, i - a - e, d - b],
+        [h - f, c - g, d - b, a + e + i],
+    ])  # fmt: skip
+    x, y, z, w = np.linalg.eigh(k)[1][:, -1]
+    return np.array([w, x, y, z]) * (-1.0 if w < 0 else 1.0)
+
+
+def multiply(a: Floats, b: Floats) -> Floats:
+    """First `b`, then `a`; both (..., 4)."""
+    aw, ax, ay, az = np.moveaxis(a, -1, 0)
+    bw, bx, by, bz = np.moveaxis(b, -1, 0)
+    out = np.empty(np.broadcast_shapes(a.shape, b.shape))
+    out[..., 0] = aw * bw - ax * bx - ay * by - az * bz
+    out[..., 1] = aw * bx + ax * bw + ay * bz - az * by
+    out[..., 2] = aw * by - ax * bz + ay * bw + az * bx
+    out[..., 3] = aw * bz + ax * by - ay * bx + az * bw
+    return out
+
+
+def inverse(q: Floats) -> Floats:
+    """The turns back (..., 4)."""
+    return q * np.array([1.0, -1.0, -1.0, -1.0])
+
+
+def rotate(q: Floats, vectors: Floats) -> Floats:
+    """`vectors` (..., 3) turned by `q` (..., 4)."""
+    w, axis = q[..., :1], q[..., 1:]
+    twice = 2 * np.cross(axis, vectors)
+    turned: Floats = vectors + w * twice + np.cross(axis, twice)
+    return turned
+
+
+def swing(start: Floats, end: Floats) -> Floats:
+    """The smallest turns (..., 4) that bring the directions `start` (..., 3) to `end` (..., 3), of any length."""
+    start, end = np.broadcast_arrays(_unit(start), _unit(end))
+    cosine = np.einsum("...i,...i->...", start, end)
+    q = np.concatenate([1 + cosine[..., None], np.cross(start, end)], axis=-1)
+    opposite = cosine < -1 + 1e-9  # then any axis across will do
+    if opposite.any():
+        across = np.cross(start, np.eye(3)[np.argmin(np.abs(start), axis=-1)])
+        q[opposite] = np.concatenate([np.zeros_like(cosine)[..., None], across], axis=-1)[opposite]
+    return _unit(q)
+
+
+def twist(q: Floats, axis: Floats) -> Floats:
+    """By how much, in radians (...), -pi to pi, the turns `q` (..., 4) turn about the unit `axis` (3,)."""
+    angle = 2 * np.arctan2(q[..., 1:] @ axis, q[..., 0])
+    return np.asarray((angle + np.pi) % (2 * np.pi) - np.pi)
+
+
+def blend(turns: list[Floats], weights: list[float]) -> Floats:
+    """Between turns (T, 4) that are not far apart: their weighted mean (Markley et al. 2007, to first order)."""
+    first = turns[0]
+    total = np.zeros_like(first)
+    for q, weight in zip(turns, weights, strict=True):
+        same = np.einsum("...i,...i->...", q, first) >= 0
+        total += np.where(same, weight, -weight)[..., None] * q
+    return _unit(total)
+
+
+def _unit(vectors: Floats) -> Floats:
+    vectors = np.asarray(vectors, np.float64)
+    length = np.sqrt(np.einsum("...i,...i->...", vectors, vectors))[..., None]
+    unit: Floats = vectors / np.maximum(length, 1e-30)
+    return unit
