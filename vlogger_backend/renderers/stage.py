@@ -23,6 +23,7 @@ Picture = NDArray[np.uint8]
 
 _SHADERS = Path(__file__).parent / "shaders"
 _SUBSURFACE = dict.fromkeys(("skin", "face"), (0.24, 0.09, 0.06))  # how far light wraps round (see shaders/mesh.frag)
+_STRANDS = ("hair", "brows", "lashes")
 _NEAREST = 0.01
 """What is nearer to the camera than this many metres is cut off."""
 _AT_ONCE = 1 << 22
@@ -188,7 +189,8 @@ def _open() -> Any:
                 program._bind()
                 program.set_uniform("view_projection", view_projection)
                 program.set_uniform("cam_pos", pose[:3, 3])
-                program.set_uniform("material.emissive_factor", material.emissiveFactor)
+                program.set_uniform("material.wrap", np.array(_SUBSURFACE.get(material.name, (0.0, 0.0, 0.0))))
+                program.set_uniform("material.strands", int(material.name in _STRANDS))
                 program.set_uniform("material.base_color_factor", material.baseColorFactor)
                 program.set_uniform("material.metallic_factor", material.metallicFactor)
                 program.set_uniform("material.roughness_factor", material.roughnessFactor)
@@ -240,11 +242,11 @@ def _material(material: Material) -> Any:
         pixels = np.asarray(Image.open(io.BytesIO(material.texture)).convert(mode))
         texture = pyrender.Texture(source=pixels, source_channels=mode, sampler=sampler)
     return pyrender.MetallicRoughnessMaterial(
+        name=material.name,
         baseColorFactor=material.color if blend else (*material.color[:3], 1.0),
         baseColorTexture=texture,
         roughnessFactor=material.roughness,
         metallicFactor=material.metallic,
-        emissiveFactor=_SUBSURFACE.get(material.name, (0.0, 0.0, 0.0)),
         alphaMode="BLEND" if blend else "OPAQUE",
         doubleSided=material.double_sided,
     )

@@ -1,9 +1,11 @@
 #version 330 core
 // A portrait studio: a warm key from the upper left, a cool fill from the right, a rim light from behind, and light
 // from all around that is brighter above. Lambert with a soft terminator for skin (light wraps round, reddened, as
-// it does under the skin), and GGX highlights (Walter et al. 2007). Writes sRGB times alpha.
+// it does under the skin), and GGX highlights (Walter et al. 2007; their visibility as in Zioma, "Optimizing PBR for
+// Mobile", 2015). Writes sRGB times alpha.
 struct Material {
-    vec3 emissive_factor;  // how far light wraps round, per colour: skin's is reddish, most materials' is 0
+    vec3 wrap;  // how far light wraps round, per colour: skin's is reddish, most materials' is 0
+    bool strands;  // hair is lit as from its front, whichever side is seen: its back would be a dark fringe
     vec4 base_color_factor;
     float metallic_factor;
     float roughness_factor;
@@ -46,13 +48,13 @@ void main()
     vec4 texel = texture(material.base_color_texture, uv);
     base *= vec4(from_srgb(texel.rgb), texel.a);
 #endif
-    vec3 n = normalize(gl_FrontFacing ? world_normal : -world_normal);
+    vec3 n = normalize(gl_FrontFacing || material.strands ? world_normal : -world_normal);
     vec3 v = normalize(cam_pos - world_position);
     float a2 = material.roughness_factor * material.roughness_factor;
     a2 *= a2;
     vec3 f0 = mix(vec3(0.04), base.rgb, material.metallic_factor);
     vec3 diffuse = base.rgb * (1.0 - material.metallic_factor);
-    vec3 wrap = material.emissive_factor;
+    vec3 wrap = material.wrap;
     vec3 spread = 1.6 / PI / ((1.0 + wrap) * (1.0 + wrap));
     float shine = a2 / (PI * 4.0 * (material.roughness_factor + 0.5));
 
@@ -65,10 +67,10 @@ void main()
             vec3 h = normalize(l + v);
             float nh = max(dot(n, h), 0.0);
             float d = nh * nh * (a2 - 1.0) + 1.0;
-            float vh = max(dot(v, h), 0.05);
+            float vh = max(dot(v, h), 0.0);
             float graze = (1.0 - vh) * (1.0 - vh);
             vec3 f = f0 + (1.0 - f0) * (graze * graze * (1.0 - vh) * (1.0 - material.roughness_factor));
-            color += COLORS[i] * f * (nl * shine / (d * d * vh * vh));
+            color += COLORS[i] * f * (nl * shine / (d * d * max(vh * vh, 0.1)));
         }
     }
     color = color * (1.0 + color * 0.12) / (1.0 + color * 0.42);  // a gentle shoulder: highlights roll off
