@@ -15,6 +15,7 @@ import typer
 from .. import __version__
 from ..errors import InputError
 from .animate import animate, demo
+from .batch import batch
 from .doctor import doctor
 from .serve import serve
 from .sounds import say, speech
@@ -27,7 +28,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     epilog="Every command takes --debug, which shows the trace of an error.",
 )
-for _command in (animate, demo, preview, export, speech, say, serve, doctor):
+for _command in (animate, batch, demo, preview, export, speech, say, serve, doctor):
     app.command()(_command)
 
 

@@ -1,0 +1,229 @@
+"""A batch on a Ray cluster, one machine or many, without a disk that they share.
+
+A line's sound travels into its task as bytes, and its files come back as bytes; this machine writes them. The task is
+the worker's own code (`work/run.py`), so that the results are those of a local batch. Every machine needs this version
+of vlogger. Ray runs a task again whose machine or process is lost.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+import os
+import signal
+import tempfile
+import time
+import traceback
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from .. import __version__
+from ..errors import InputError
+from ..files import writing
+from ..progress import no_progress
+from ..request import Request
+from ..work.run import Kept, outcome_of
+from ..work.task import Died, Event, Failed, FileDone, Outcome
+from .lines import Line
+from .local import Watch, memory_of_worker
+from .making import TAKE, Result, Todo, failed, result_of, speak, task_of
+
+_WAITING = 2
+"""Lines in flight for each one that can run: the next one's sound is there when a core gets free."""
+_TRIES_AGAIN = 2
+_WAKE_UP = 1.0
+
+
+@dataclass(frozen=True)
+class Sent:
+    """What travels to where a line is made. `take` is there if only products are to be made of it."""
+
+    version: str
+    name: str
+    request: Request
+    sound_suffix: str
+    sound: bytes
+    take: bytes | None
+    products: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Returned:
+    """What comes back: how the task ended, and its files by their suffixes."""
+
+    outcome: Outcome
+    files: dict[str, bytes]
+
+
+def make_on_cluster(
+    todos: Sequence[Todo], watch: Watch, *, address: str | None, workers: int | None, gpus: float
+) -> Iterator[Result]:
+    """Make lines on the Ray cluster at `address`; their results in the order in which they end.
+
+    Without an address it is the one that RAY_ADDRESS names, or that runs on this machine, or one that is started on
+    this machine for the while. At most `workers` lines are made at a time; each keeps `gpus` of a GPU.
+
+    If the iteration is left, by Ctrl-C for example, the tasks are ended and nothing is half-written.
+
+    Raises InputError if Ray is not installed, or there is no cluster, or none of its machines has such a GPU.
+    """
+    _need_ray()
+    memory = memory_of_worker([suffix for todo in todos for suffix in todo.products])
+    with _connected(address) as ray:
+        _check_room(ray.nodes(), memory, gpus)
+        make = ray.remote(make_there).options(num_cpus=1, num_gpus=gpus, memory=memory, max_retries=_TRIES_AGAIN)
+        crew = _Flight(ray, make, todos, watch)
+        try:
+            while crew.busy:
+                crew.launch(workers)
+                yield from crew.landed()
+        finally:
+            crew.cancel()
+
+
+class _Flight:
+    """The lines that are on their way."""
+
+    def __init__(self, ray: Any, make: Any, todos: Sequence[Todo], watch: Watch) -> None:
+        self._ray = ray
+        self._make = make
+        self._todos = deque(todos)
+        self._watch = watch
+        self._out: dict[Any, tuple[Todo, float]] = {}
+        self._failed: list[Result] = []
+
+    @property
+    def busy(self) -> bool:
+        return bool(self._todos or self._out)
+
+    def launch(self, workers: int | None) -> None:
+        """Send as many lines as may be on their way: machines may have come or gone."""
+        most = workers or _WAITING * max(1, int(self._ray.cluster_resources().get("CPU", 1)))
+        while self._todos and len(self._out) < most:
+            todo = self._todos.popleft()
+            self._watch(todo, "On its way", 0.0)
+            started = time.perf_counter()
+            try:
+                speak(todo)
+                self._out[self._make.remote(_sent(todo))] = (todo, started)
+            except InputError as error:
+                self._failed.append(failed(todo.line, str(error), trace=traceback.format_exc()))
+
+    def landed(self) -> Iterator[Result]:
+        """The results that are there, after a moment at most."""
+        yield from self._failed
+        self._failed.clear()
+        if not self._out:
+            return
+        ready, _ = self._ray.wait(list(self._out), num_returns=1, timeout=_WAKE_UP)
+        for reference in ready:
+            todo, started = self._out.pop(reference)
+            yield self._result(todo, started, reference)
+
+    def cancel(self) -> None:
+        for reference in self._out:
+            self._ray.cancel(reference, force=True)
+
+    def _result(self, todo: Todo, started: float, reference: Any) -> Result:
+        try:
+            returned: Returned = self._ray.get(reference)
+        except self._ray.exceptions.RayTaskError as error:
+            said = f"vlogger itself failed on the cluster: {error.cause}".splitlines()[0]
+            return failed(todo.line, said, mendable=False, trace=str(error))
+        except self._ray.exceptions.RayError as error:
+            said = f"Its machine or process on the cluster was lost {_TRIES_AGAIN + 1} times"
+            return result_of(todo, Died(f"{said} ({type(error).__name__})."), [], started)
+        try:
+            for suffix, data in returned.files.items():
+                with writing(todo.path(suffix)) as temporary:
+                    temporary.write_bytes(data)
+        except InputError as error:
+            return failed(todo.line, str(error), trace=traceback.format_exc())
+        return result_of(todo, returned.outcome, list(returned.files), started)
+
+
+def make_there(sent: Sent) -> Returned:
+    """Make a line on the machine where this is called; Ray calls it in a process of its own."""
+    if sent.version != __version__:
+        said = f"A machine of the cluster has vlogger {__version__}, this one {sent.version}; install the same on all."
+        return Returned(Failed(said, True), {})
+    with tempfile.TemporaryDirectory(prefix="vlogger-") as name:
+        folder = Path(name)
+        sound = folder / f"sound{sent.sound_suffix}"
+        sound.write_bytes(sent.sound)
+        take = folder / "given" / f"{sent.name}{TAKE}"
+        if sent.take is not None:
+            take.parent.mkdir()
+            take.write_bytes(sent.take)
+        todo = Todo(_line_of(sent), folder / "made", sent.take is None, sent.products)
+        done: list[str] = []
+
+        def tell(event: Event) -> None:
+            if isinstance(event, FileDone):
+                done.append(event.name)
+
+        outcome = outcome_of(task_of(todo, todo.folder, take, sound), _kept(), tell, no_progress)
+        files = {s: todo.path(s).read_bytes() for s in todo.wanted if todo.path(s).name in done}
+        return Returned(outcome, files)
+
+
+@cache
+def _kept() -> Kept:
+    """What this process keeps loaded for the next line that Ray gives it."""
+    return Kept()
+
+
+def _line_of(sent: Sent) -> Line:
+    return Line(0, 0, sent.name, sent.request)
+
+
+def _sent(todo: Todo) -> Sent:
+    sound = Path(todo.line.request.audio)
+    try:
+        take = None if todo.take else todo.path(TAKE).read_bytes()
+        data = sound.read_bytes()
+    except OSError as error:
+        raise InputError(f"{error.filename} can't be read: {error.strerror}. Start the batch again.") from error
+    name = todo.path(TAKE).name.removesuffix(TAKE)
+    return Sent(__version__, name, todo.line.request, sound.suffix, data, take, todo.products)
+
+
+def _need_ray() -> None:
+    if importlib.util.find_spec("ray") is None:
+        raise InputError('A cluster needs Ray, which is not installed; get it with: pip install "vlogger[cluster]"')
+
+
+def _check_room(nodes: Sequence[Any], memory: int, gpus: float) -> None:
+    """Ray would wait for ever for a machine that is large enough."""
+    rooms = [node["Resources"] for node in nodes if node["Alive"]]
+    if gpus and all(room.get("GPU", 0.0) < gpus for room in rooms):
+        raise InputError(f"No machine of the cluster has a GPU of which {gpus:g} could be kept; leave --gpus out.")
+    if all(room.get("memory", 0.0) < memory for room in rooms):
+        raise InputError(
+            f"No machine of the cluster has the {memory / 1e9:.1f} GB that a line needs; add a larger one."
+        )
+
+
+@contextmanager
+def _connected(address: str | None) -> Iterator[Any]:
+    """The module `ray`, connected to a cluster, and silent."""
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is sent home
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # else it warns of a coming change
+    import ray
+
+    handler = signal.getsignal(signal.SIGTERM)
+    try:
+        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, include_dashboard=None)
+    except (ConnectionError, ValueError, RuntimeError, OSError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise InputError(f"Ray can't be reached or started ({reason}); check --address, or leave it out.") from error
+    try:
+        signal.signal(signal.SIGTERM, handler)  # Ray sets its own
+        yield ray
+    finally:
+        ray.shutdown()
