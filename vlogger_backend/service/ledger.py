@@ -170,7 +170,7 @@ class Ledger:
 
     def _changed(self, id: str, size: int | None, changes: dict[str, Any]) -> tuple[Entry, Job]:
         job, entry = self.get(id), self._entries[id]
-        job = replace(job, revision=job.revision + 1, **changes)
+        job = replace(job, **{"revision": job.revision + 1, **changes})
         size = entry.size if size is None else size
         return replace(entry, state=job.state, removed=job.removed, size=size), job
 

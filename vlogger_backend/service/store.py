@@ -51,6 +51,12 @@ ON CONFLICT (number) DO UPDATE SET
     state = excluded.state, removed = excluded.removed, size = excluded.size, job = excluded.job, seal = excluded.seal
 """
 
+_UNREADABLE = (sqlite3.Error, ValueError, TypeError)
+"""What reading a damaged file can raise: sqlite3 doesn't expect bytes that are no text in a name, for one."""
+_NO_ACCESS = (
+    sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_AUTH, sqlite3.SQLITE_IOERR,
+)  # fmt: skip
+
 _JOBS: TypeAdapter[Job] = TypeAdapter(Job)
 
 
@@ -86,13 +92,13 @@ class Store:
         _check_owner(path)
         try:
             self._connection = _open(path)
-        except sqlite3.Error as error:
+        except _UNREADABLE as error:
             raise _refusal(path, error) from error
         try:
             self.last, self.entries = self._load()
         except BaseException as error:
             self._connection.close()
-            if isinstance(error, sqlite3.Error):
+            if isinstance(error, _UNREADABLE):
                 raise _refusal(path, error) from error
             raise
 
@@ -184,7 +190,7 @@ def _check_owner(path: Path) -> None:
             (version,) = connection.execute("PRAGMA user_version").fetchone()
         finally:
             connection.close()
-    except sqlite3.Error as error:
+    except _UNREADABLE as error:
         raise _refusal(path, error) from error
     _check_version(path, application, version)
 
@@ -245,23 +251,21 @@ def _damaged(path: Path) -> InputError:
     )
 
 
-def _refusal(path: Path, error: sqlite3.Error) -> InputError:
+def _refusal(path: Path, error: Exception) -> InputError:
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         return InputError(
             f"The library {path.parent} is in use by another service; use that one or end it, or choose another "
             "library with --library."
         )
-    if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_AUTH):
-        return InputError(
-            f"The list of jobs {path} can't be opened for writing; choose another library with --library."
-        )
-    if code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
+    if code == sqlite3.SQLITE_FULL:
         return _not_written(path, error)
+    if code in _NO_ACCESS:
+        return InputError(f"The list of jobs {path} can't be opened ({error}); choose another library with --library.")
     return _damaged(path)
 
 
-def _not_written(path: Path, error: sqlite3.Error) -> LibraryFull:
+def _not_written(path: Path, error: Exception) -> LibraryFull:
     if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL:
         return LibraryFull(f"The disk is full: {path} could not be written. Free some space and try again.")
     return LibraryFull(f"{path} could not be written ({error}); look after the disk and try again.")

@@ -1,0 +1,81 @@
+"""A library to test with, the part of a worker played by hand, and what must hold of every library at any time."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from vlogger_backend.request import Request
+from vlogger_backend.service.jobs import AnimateJob, Job, Product, State, Submission
+from vlogger_backend.service.library import Library, open_library
+from vlogger_backend.service.queue import Queue
+from vlogger_backend.service.store import Store
+from vlogger_backend.service.tasks import Run
+from vlogger_backend.work.task import Advanced, CurvesDone, Done, FileDone
+
+SOUND = "5" * 64
+
+
+def animate(seed: int = 0, *products: Product) -> AnimateJob:
+    """A job on the upload that `new_library` has."""
+    return AnimateJob(Request(f"upload:{SOUND}", seed=seed), products)
+
+
+def new_library(folder: Path, quota: int = 10**9) -> Library:
+    library = open_library(folder, quota)
+    (library.uploads / f"{SOUND}.wav").write_bytes(b"RIFF")
+    return library
+
+
+def content(submission: Submission) -> bytes:
+    """What the worker by hand makes of a submission: its take."""
+    return repr(submission).encode() * 10
+
+
+def work_by_hand(queue: Queue, run: Run, submission: Submission) -> Done:
+    """Do what a worker does in a run that is well, up to the outcome."""
+    folder = run.task.folder
+    queue.tell(run, Advanced("Starting", 0.0))
+    (folder / "pieces").mkdir()
+    (folder / "pieces" / "0.npz").write_bytes(b"piece")
+    queue.tell(run, CurvesDone(0, 60))
+    (folder / "take.npz").write_bytes(content(submission))
+    queue.tell(run, FileDone("take.npz"))
+    return Done({"seconds": 2.0})
+
+
+def check_whole(library: Library, queue: Queue) -> None:
+    """What must hold of a library whenever nothing is about to change."""
+    jobs = queue.list(None, 10**6, None)
+    assert len({job.number for job in jobs}) == len({job.id for job in jobs}) == len(jobs)
+    assert [job.number for job in jobs] == sorted((job.number for job in jobs), reverse=True)
+    kept = {job.id for job in jobs if job.state is State.DONE and not job.removed}
+    running = {f"{job.id}-{job.attempt}" for job in jobs if job.state is State.RUNNING}
+    assert set(os.listdir(library.jobs)) == kept
+    assert set(os.listdir(library.work)) == running
+    assert not [name for name in os.listdir(library.uploads) if name.startswith(".")]
+    assert set(os.listdir(library.folder)) <= {"jobs", "work", "uploads", "jobs.sqlite", "jobs.sqlite-wal"}
+    for job in jobs:
+        _check_job(queue, job, job.id in kept)
+    assert queue.used() == sum(size for job in jobs for _, size in job.files if job.id in kept) + sum(
+        upload.size for upload in library.find_uploads()
+    )
+
+
+def _check_job(queue: Queue, job: Job, kept: bool) -> None:
+    assert 0 <= job.attempt <= 2
+    assert (job.error is not None) == (job.state in (State.FAILED, State.CANCELLED))
+    assert (job.ended is not None) == (job.state in (State.DONE, State.FAILED, State.CANCELLED))
+    if kept:
+        assert [("take.npz", len(content(job.submission)))] == list(job.files)
+        assert (queue.folder(job.id) / "take.npz").read_bytes() == content(job.submission)
+        assert os.listdir(queue.folder(job.id)) == ["take.npz"]
+        assert job.result == {"seconds": 2.0}
+    elif job.state is not State.RUNNING:
+        assert not job.files
+        assert not job.pieces
+
+
+def on_disk(store: Store) -> dict[str, Job]:
+    """All jobs as they are written."""
+    return {entry.id: store.read(entry.number) for entry in store.entries.values()}
