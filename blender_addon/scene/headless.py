@@ -21,6 +21,7 @@ from typing import Any
 
 from ..core.character import read_character
 from ..core.errors import AddonError
+from ..core.orphan import end_with_starter
 from ..core.take import read_take
 
 CENTIMETRE = 0.01
@@ -81,6 +82,7 @@ def _end_with_stdin() -> None:
 
 
 def main() -> None:
+    end_with_starter()
     threading.Thread(target=_end_with_stdin, daemon=True).start()
     code = 1
     try:

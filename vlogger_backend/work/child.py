@@ -5,6 +5,8 @@ When the parent is gone (its end of our stdin is closed), the worker and all tha
 
 from __future__ import annotations
 
+import contextlib
+import faulthandler
 import os
 import queue
 import sys
@@ -13,6 +15,8 @@ import time
 from typing import BinaryIO
 
 import psutil
+
+from blender_addon.core.orphan import end_with_starter
 
 from .run import Kept, outcome_of
 from .task import Advanced, Cancelled, Event, Task
@@ -27,19 +31,34 @@ class Cancel(BaseException):
 
 
 class Talk:
-    """The talk with the parent: tasks in the order in which they came, and what was cancelled."""
+    """The talk with the parent, who is heard by a thread of its own at any time."""
 
     def __init__(self, source: BinaryIO, sink: BinaryIO) -> None:
-        self.tasks: queue.SimpleQueue[tuple[int, Task]] = queue.SimpleQueue()
-        self.cancelled = 0
         self._source = source
         self._sink = sink
+        self._lock = threading.RLock()
+        self._tasks: queue.SimpleQueue[tuple[int, Task]] = queue.SimpleQueue()
+        self._begun = self._cancelled = 0
         threading.Thread(target=self._listen, daemon=True).start()
+
+    def next_task(self) -> tuple[int, Task]:
+        """Wait for the next task that was not cancelled meanwhile."""
+        while True:
+            run, task = self._tasks.get()
+            with self._lock:
+                if not self.cancelled(run):
+                    self._begun = run
+                    self.tell(run, Begun())
+                    return run, task
+
+    def cancelled(self, run: int) -> bool:
+        return self._cancelled == run
 
     def tell(self, run: int, message: Message) -> None:
         try:
-            self._sink.write(message_line(run, message))
-            self._sink.flush()
+            with self._lock:
+                self._sink.write(message_line(run, message))
+                self._sink.flush()
         except OSError:
             end_with_children()
 
@@ -47,39 +66,45 @@ class Talk:
         try:
             for line in self._source:
                 run, task = read_command(line)
-                if task is None:
-                    self.cancelled = run
-                else:
-                    self.tasks.put((run, task))
+                if task is not None:
+                    self._tasks.put((run, task))
+                    continue
+                with self._lock:
+                    self._cancelled = run
+                    if self._begun != run:
+                        self.tell(run, Cancelled())
         finally:
             end_with_children()
 
 
 def main() -> None:
     talk = Talk(*_private_streams())
+    end_with_starter()
     _be_modest()
+    faulthandler.enable()
     kept = Kept()
-    kept.warm()
+    with contextlib.suppress(Exception):  # it comes again with the first task that needs what is missing
+        kept.warm()
     while True:
-        run, task = talk.tasks.get()
-        talk.tell(run, Begun())
+        run, task = talk.next_task()
         _work(talk, run, task, kept)
 
 
 def _work(talk: Talk, run: int, task: Task, kept: Kept) -> None:
-    told: tuple[str, float] = ("", 0.0)
+    told, told_at = Advanced("", 0.0), 0.0
 
     def tell(event: Event) -> None:
         talk.tell(run, event)
 
     def progress(stage: str, done: float) -> None:
-        nonlocal told
-        if talk.cancelled == run:
+        nonlocal told, told_at
+        if talk.cancelled(run):
             raise Cancel
-        now = time.monotonic()
-        if stage != told[0] or done >= 1.0 or now - told[1] > _NEWS_EVERY:
-            told = (stage, now)
-            tell(Advanced(stage, min(max(float(done), 0.0), 1.0)))
+        news, now = Advanced(stage, min(max(float(done), 0.0), 1.0)), time.monotonic()
+        # What is said again is no sign of life: who waits for a child process says so all the time.
+        if news != told and (stage != told.stage or done >= 1.0 or now - told_at > _NEWS_EVERY):
+            told, told_at = news, now
+            tell(news)
 
     try:
         outcome: Message = outcome_of(task, kept, tell, progress)
@@ -116,11 +141,8 @@ def _be_modest() -> None:
     else:
         os.nice(5)
     if sys.platform == "linux":
-        try:
-            with open("/proc/self/oom_score_adj", "w", encoding="ascii") as file:
-                file.write("500")
-        except OSError:
-            pass  # not allowed here; it is only a wish
+        with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w", encoding="ascii") as file:
+            file.write("500")
 
 
 if __name__ == "__main__":

@@ -26,10 +26,23 @@ _PATIENCE = 15 * 60.0
 """Seconds without a sign after which a worker is taken as hung."""
 _GRACE = 0.25
 """Seconds that a worker has to leave a task by itself."""
-_FAREWELL = 0.2
+_FAREWELL = 0.15
 """Seconds that a killed process is waited for."""
 _WAKE_UP = 1.0
 """Seconds after which a wait is begun anew, since on Windows Ctrl-C doesn't end one."""
+
+_START = """\
+import sys
+if sys.argv[1] not in sys.path:
+    sys.path.insert(0, sys.argv[1])
+from vlogger_backend.work.child import main
+main()
+"""
+"""What the process runs; it finds this package where we did."""
+_OUT_OF_MEMORY = (-9, 0xC0000017, 0xC000012D)
+"""Exit codes: SIGKILL, which Linux and macOS send; STATUS_NO_MEMORY and STATUS_COMMITMENT_LIMIT of Windows."""
+_WINDOWS_CRASHES = 0xC0000000
+_STOPPED = Died("The worker was stopped.")
 
 _log = logging.getLogger(__name__)
 
@@ -67,6 +80,7 @@ class WorkerProcess:
         if `tell` raises, or Ctrl-C is pressed, the process is ended.
         """
         run = _Run(next(self._numbers))
+        line = run_line(run.number, task)
         with self._lock:
             if self._run is not None:
                 raise RuntimeError(f"the worker {self._name} is at work already")
@@ -76,11 +90,15 @@ class WorkerProcess:
             tell(Advanced("Starting", 0.0))
             for again in (True, False):
                 with self._lock:
+                    if run.cancelled is not None:
+                        return Cancelled()
+                    if run.stopped:
+                        return _STOPPED
                     child = run.child = self._living_child()
-                child.send(run_line(run.number, task))
+                    child.send(line)
                 outcome = self._follow(run, child, tell)
-                # A process that went before it saw the task (while idle, say) is none of the task's business.
-                if not (again and isinstance(outcome, Died) and not run.begun and not run.stopped):
+                # A process that died before it saw the task (while idle, say) is none of the task's business.
+                if not (again and isinstance(outcome, Died) and not run.begun):
                     break
             return outcome
         except BaseException:
@@ -122,28 +140,29 @@ class WorkerProcess:
 
     def _follow(self, run: _Run, child: _Child, tell: Callable[[Event], None]) -> Outcome:
         """Pass on what the child tells of the run, until it ends."""
-        stage, heard = "Starting", time.monotonic()
+        stage, silence = "Starting", 0.0
         while True:
-            deadline = heard + self._patience if run.cancelled is None else run.cancelled + _GRACE
-            left = deadline - time.monotonic()
+            asleep = time.monotonic()
+            left = self._patience - silence if run.cancelled is None else run.cancelled + _GRACE - asleep
             if left <= 0:
                 child.kill()
-                return self._gave_no_sign(stage) if run.cancelled is None else Cancelled()
+                return Died(_no_sign(self._patience, stage)) if run.cancelled is None else Cancelled()
             try:
                 item = child.inbox.get(timeout=min(left, _WAKE_UP))
             except queue.Empty:
+                # Not the whole time by the clock: the machine may have slept.
+                silence += min(time.monotonic() - asleep, _WAKE_UP)
                 continue
             if item is None:
                 continue
             if isinstance(item, _Ended):
                 if run.cancelled is not None:
                     return Cancelled()
-                stopped = Died("The worker was stopped.")
-                return stopped if run.stopped else Died(_reason_of_death(item, stage))
+                return _STOPPED if run.stopped else Died(_reason_of_death(item, stage))
             number, message = item
             if number != run.number:
                 continue
-            heard = time.monotonic()
+            silence = 0.0
             if isinstance(message, Begun):
                 run.begun = True
             elif isinstance(message, Done | Failed | Cancelled):
@@ -151,11 +170,6 @@ class WorkerProcess:
             else:
                 stage = message.stage if isinstance(message, Advanced) else stage
                 tell(message)
-
-    def _gave_no_sign(self, stage: str) -> Died:
-        minutes = round(self._patience / 60)
-        time_ = f"{minutes} minutes" if minutes > 1 else f"{self._patience:g} seconds"
-        return Died(f"The worker gave no sign for {time_} ({stage}) and was ended; try it again.")
 
 
 class _Run:
@@ -187,7 +201,7 @@ class _Child:
         self._name = name
         self._outbox: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         self._started = threading.Event()
-        self._process: psutil.Process | None = None
+        self._family: psutil.Process | None = None
         self._reader = threading.Thread(target=self._live, name=f"{name} worker", daemon=True)
         self._reader.start()
         self._started.wait()
@@ -198,8 +212,8 @@ class _Child:
 
     def kill(self) -> None:
         """End the process and all that it has started, and wait a moment for its end."""
-        if self._process is not None:
-            _kill_family(self._process)
+        if self._family is not None:
+            _kill_family(self._family)
             self._reader.join(_FAREWELL)
 
     def _live(self) -> None:
@@ -215,22 +229,23 @@ class _Child:
         assert popen.stdout is not None
         assert popen.stderr is not None
         with contextlib.suppress(psutil.NoSuchProcess):
-            self._process = psutil.Process(popen.pid)
+            self._family = psutil.Process(popen.pid)
         self.pid = popen.pid
         self._started.set()
         writer = threading.Thread(target=self._write, args=(popen.stdin,), daemon=True)
         listener = threading.Thread(target=self._overhear, args=(popen.stderr, last_words), daemon=True)
         writer.start()
         listener.start()
-        while line := popen.stdout.readline(LONGEST_LINE):
-            message = read_message(line)
-            if message is not None:
-                self.inbox.put(message)
+        with popen.stdout:
+            while line := popen.stdout.readline(LONGEST_LINE):
+                message = read_message(line)
+                if message is not None:
+                    self.inbox.put(message)
         try:
             popen.wait(_FAREWELL)
-        except subprocess.TimeoutExpired:
-            if self._process is not None:
-                _kill_family(self._process)
+        except subprocess.TimeoutExpired:  # it can't tell us anything any more
+            if self._family is not None:
+                _kill_family(self._family)
             popen.wait()
         self._outbox.put(None)
         listener.join(_FAREWELL)
@@ -247,23 +262,21 @@ class _Child:
             return  # it is gone, as its reader will see
 
     def _overhear(self, stderr: IO[bytes], last_words: deque[str]) -> None:
-        while line := stderr.readline(LONGEST_LINE):
-            said = line.decode("utf-8", "replace").strip()
-            if said:
-                last_words.append(said)
-                _log.debug("%s: %s", self._name, said)
+        with stderr:
+            while line := stderr.readline(LONGEST_LINE):
+                if said := line.decode("utf-8", "replace").strip():
+                    last_words.append(said)
+                    _log.debug("%s: %s", self._name, said)
 
 
 def _start_process() -> subprocess.Popen[bytes]:
-    package = Path(__file__).resolve().parents[2]
-    path = os.pathsep.join(filter(None, [str(package), os.environ.get("PYTHONPATH")]))
     flags = 0
     if sys.platform == "win32":
         flags = subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP
     return subprocess.Popen(
-        [sys.executable, "-P", "-m", "vlogger_backend.work.child"],
+        [sys.executable, "-P", "-c", _START, str(Path(__file__).resolve().parents[2])],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": path, "PYTHONIOENCODING": "utf-8"},
+        env={**os.environ, "PYTHONIOENCODING": "utf-8"},
         start_new_session=True,  # Ctrl-C in a terminal is its parent's business
         creationflags=flags,
     )  # fmt: skip
@@ -282,15 +295,24 @@ def _kill_family(process: psutil.Process) -> None:
             continue
 
 
+def _no_sign(patience: float, stage: str) -> str:
+    time_ = f"{patience / 60:.0f} minutes" if patience >= 120 else f"{patience:g} seconds"
+    return f"The worker gave no sign for {time_} ({stage}) and was ended: try it again."
+
+
 def _reason_of_death(end: _Ended, stage: str) -> str:
-    if end.code is None:
-        return f"The worker could not be started: {end.last_words}."
-    if end.code == -9:
+    code = end.code
+    if code is None:
+        return f"The worker can't be started: {end.last_words}."
+    if code in _OUT_OF_MEMORY:
         return (
-            f"The worker was ended by the system ({stage}), probably because memory ran out; "
-            "close other programs, or try something shorter."
+            f"The worker was ended by the system ({stage}), probably because memory ran out: close other programs, "
+            "or try something shorter."
         )
-    if end.code < 0:
-        return f"The worker crashed ({signal.Signals(-end.code).name}, {stage}); try it again."
-    words = f": {end.last_words}" if end.last_words else ""
-    return f"The worker ended with exit code {end.code} ({stage}){words}"
+    if code in (-signal.SIGTERM, -signal.SIGINT):
+        return f"The worker was ended from outside ({stage}): try it again."
+    if code < 0 or code >= _WINDOWS_CRASHES:
+        names = {-number: number.name for number in signal.Signals}
+        return f"The worker crashed ({names.get(code, hex(code))}, {stage}): try it again."
+    words = f" and said: {end.last_words}" if end.last_words else ""
+    return f"The worker ended with exit code {code} ({stage}){words}"
