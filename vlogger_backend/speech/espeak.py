@@ -27,6 +27,8 @@ _DONT_EXIT = 0x8000
 _CHARS_UTF8 = 1
 _RATE_PARAMETER = 1
 _END, _WORD, _PHONEME = 0, 1, 7
+_ONE_AT_A_TIME = threading.Lock()
+"""The library is one in a process, whoever calls it."""
 
 
 class _Id(ctypes.Union):
@@ -90,8 +92,7 @@ class Espeak:
     """The voices that there are, and speaking with them. Get it by `espeak()`."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        with _library() as (library, _):
+        with _ONE_AT_A_TIME, _library() as (library, _):
             self.languages = _list_languages(library)  # language code to the identifier of its voice
 
     def say(self, text: str, language: str, words_per_minute: int = 175, variant: str = "") -> Spoken:
@@ -117,7 +118,7 @@ class Espeak:
             return len(stopped)  # not 0: the library stops
 
         callback = _Callback(collect)
-        with self._lock, _library() as (library, rate):
+        with _ONE_AT_A_TIME, _library() as (library, rate):
             library.espeak_SetSynthCallback(callback)
             if library.espeak_SetVoiceByName(voice.encode()) != 0:
                 raise RuntimeError(f"espeak-ng could not load its voice {voice}")
