@@ -209,3 +209,33 @@ def test_what_is_no_file_is_refused(name: str, told: str) -> None:
 def test_odd_names_are_only_names(tmp_path: Path) -> None:
     for name in ("a %d b.wav", "-x.wav", "ü'\"$x.wav", "pipe:0.wav"):
         assert open_sound(write_wav(tmp_path / name, tone())).duration == pytest.approx(2.0)
+
+
+def flac_that_says(path: Path, samples: int) -> Path:
+    """Two seconds of FLAC whose header says that there are so many samples; 0 says that nobody knows."""
+    write(path, "flac", "mono", RATE, "s16", tone())
+    data = bytearray(path.read_bytes())
+    data[21:26] = ((data[21] & 0xF0) << 32 | samples).to_bytes(5, "big")  # STREAMINFO's 36 bits
+    path.write_bytes(data)
+    return path
+
+
+def test_a_sound_that_says_it_lasts_for_hours_is_refused_unread(tmp_path: Path) -> None:
+    path = flac_that_says(tmp_path / "long.flac", 7 * 3600 * RATE)
+    with pytest.raises(InputError, match=r"long\.flac is longer than 6 hours"):
+        open_sound(path)
+
+
+def test_a_sound_that_does_not_say_how_long_it_is_is_read_so_far_and_no_further(tmp_path: Path) -> None:
+    path = flac_that_says(tmp_path / "unknown.flac", 0)
+    assert open_sound(path).duration == pytest.approx(2.0, abs=0.01)
+    with pytest.raises(InputError, match="is longer than"):
+        open_sound(path, longest=1.5)
+
+
+def test_a_huge_file_is_refused_unread(tmp_path: Path) -> None:
+    path = tmp_path / "huge.wav"
+    with open(path, "wb") as file:
+        file.truncate(65 << 30)  # a hole, which takes no room
+    with pytest.raises(InputError, match="is larger than 64 GB"):
+        open_sound(path)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
-from worker_runs import run, temporary_files
 from PIL import Image
+from worker_runs import run, temporary_files
 
 from blender_addon.core.character import read_character
 from blender_addon.core.take import read_take as read_addon_take
@@ -178,7 +177,6 @@ def test_frames_that_the_take_does_not_have(worker: WorkerProcess, take: Path, t
     assert outcome.mendable
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="chmod is POSIX's")
 def test_our_own_faults_are_failures_too(take: Path, tmp_path: Path) -> None:
     def broken(stage: str, done: float) -> None:
         raise ZeroDivisionError("a fault")

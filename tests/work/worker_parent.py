@@ -1,4 +1,4 @@
-"""A program with a worker, to be killed: `python worker_parent.py FOLDER SOUND` tells each event on a line, and the worker."""
+"""A program to be killed: `python worker_parent.py FOLDER SOUND`. It tells its worker and each event on a line."""
 
 import sys
 from pathlib import Path
