@@ -27,7 +27,8 @@ _STRANDS = ("hair", "brows", "lashes")
 _NEAREST = 0.01
 """What is nearer to the camera than this many metres is cut off."""
 _AT_ONCE = 1 << 22
-"""Pixels. A larger picture is drawn in bands, since each takes some 40 bytes of the driver's memory."""
+"""Pixels. What is larger is drawn in bands, since a pixel takes some 40 bytes of the driver's memory."""
+_STEP = 64
 
 
 class Stage:
@@ -80,22 +81,25 @@ class Stage:
         `size` is width and height, `field` the vertical field of view in radians.
         """
         width, height = size
-        distances = (pose[:3, 3] - self._vertices) @ pose[:3, 2]
+        view = np.linalg.inv(pose)
+        places = self._vertices @ view[:3, :3].T + view[:3, 3]
+        distances = -places[:, 2]
         # As close round the body as may be, so that what lies closely over something else is never seen through.
         near, far = max(_NEAREST, 0.99 * float(distances.min())), 1.01 * float(distances.max())
+        left, top, right, bottom = _bounds(places, size, field)
         picture = np.zeros((height, width, 4), np.uint8)
-        if far <= near:
+        if far <= near or left == right or top == bottom:
             return picture
+        across = min(_rounded(right - left), width)
+        rows = min(_rounded(bottom - top), height, _AT_ONCE // across)
+        projection = _projection(field, width / height, near, far) @ view
         self._offscreen._platform.make_current()
-        projection = _projection(field, width / height, near, far)
-        bands = -(-width * height // _AT_ONCE)
-        rows = -(-height // bands)
-        for top in range(0, height, rows):
-            band = np.eye(4)
-            band[1, 1] = height / rows
-            band[1, 3] = (2 * top + rows - height) / rows
-            drawn = self._offscreen._renderer.draw(self._primitives, (width, rows), pose, band @ projection)
-            picture[top : top + rows] = drawn[: height - top]
+        for above in range(top, bottom, rows):
+            crop = np.eye(4)
+            crop[0, 0], crop[0, 3] = width / across, (width - 2 * left - across) / across
+            crop[1, 1], crop[1, 3] = height / rows, (2 * above + rows - height) / rows
+            drawn = self._offscreen._renderer.draw(self._primitives, (across, rows), pose[:3, 3], crop @ projection)
+            picture[above : above + rows, left : left + across] = drawn[: height - above, : width - left]
         return picture
 
     def close(self) -> None:
@@ -161,7 +165,7 @@ def _open() -> Any:
         offscreen = pyrender.OffscreenRenderer(16, 16)
     except Exception as error:
         raise InputError(
-            "No OpenGL could be opened to draw the preview; install a graphics driver or Mesa "
+            "No OpenGL could be opened to draw pictures; install a graphics driver or Mesa "
             f"(on Debian and Ubuntu: apt install libegl1 libgl1-mesa-dri). OpenGL said: {error or type(error).__name__}"
         ) from error
 
@@ -171,7 +175,7 @@ def _open() -> Any:
         dpscale = property(lambda self: 1, lambda self, value: None)  # a pixel is a pixel, on a Mac too
 
         def draw(
-            self, primitives: Sequence[Any], size: tuple[int, int], pose: NDArray[Any], projection: NDArray[Any]
+            self, primitives: Sequence[Any], size: tuple[int, int], eye: NDArray[Any], projection: NDArray[Any]
         ) -> Picture:
             from OpenGL import GL
 
@@ -182,13 +186,12 @@ def _open() -> Any:
             GL.glEnable(GL.GL_MULTISAMPLE)
             GL.glBlendFunc(GL.GL_ONE, GL.GL_ONE_MINUS_SRC_ALPHA)
             GL.glActiveTexture(GL.GL_TEXTURE0)
-            view_projection = projection @ np.linalg.inv(pose)
             for primitive in primitives:
                 material = primitive.material
                 program = self._get_primitive_program(primitive, RenderFlags.NONE, ProgramFlags.USE_MATERIAL)
                 program._bind()
-                program.set_uniform("view_projection", view_projection)
-                program.set_uniform("cam_pos", pose[:3, 3])
+                program.set_uniform("projection", projection)
+                program.set_uniform("cam_pos", eye)
                 program.set_uniform("material.wrap", np.array(_SUBSURFACE.get(material.name, (0.0, 0.0, 0.0))))
                 program.set_uniform("material.strands", int(material.name in _STRANDS))
                 program.set_uniform("material.base_color_factor", material.baseColorFactor)
@@ -218,6 +221,26 @@ def _open() -> Any:
     renderer._program_cache = ShaderProgramCache(str(_SHADERS))
     offscreen._renderer = renderer
     return offscreen
+
+
+def _bounds(places: NDArray[np.float64], size: tuple[int, int], field: float) -> tuple[int, int, int, int]:
+    """Left, top, right and bottom, in pixels, of what the picture shows of vertices at `places` (V, 3) of the camera.
+
+    Right and bottom are outside it. All of the picture, where the camera is so close that something is cut off.
+    """
+    width, height = size
+    if places[:, 2].max() > -_NEAREST:
+        return 0, 0, width, height
+    focal = height / 2 / np.tan(field / 2)
+    pixels = places[:, :2] / -places[:, 2:] * (focal, -focal) + (width / 2, height / 2)
+    low, high = np.floor(pixels.min(axis=0)) - 1, np.ceil(pixels.max(axis=0)) + 1
+    (left, top), (right, bottom) = (np.clip(corner, 0, size).astype(int).tolist() for corner in (low, high))
+    return left, top, max(left, right), max(top, bottom)
+
+
+def _rounded(pixels: int) -> int:
+    """Up to a multiple, so that a size serves many frames."""
+    return -(-pixels // _STEP) * _STEP
 
 
 def _projection(field: float, aspect: float, near: float, far: float) -> NDArray[np.float64]:

@@ -6,13 +6,13 @@ layout(location = NORMAL_LOC) in vec3 normal;
 layout(location = TEXCOORD_0_LOC) in vec2 texcoord_0;
 out vec2 uv;
 #endif
-uniform mat4 view_projection;
+uniform mat4 projection;
 out vec3 world_position;
 out vec3 world_normal;
 
 void main()
 {
-    gl_Position = view_projection * vec4(position, 1.0);
+    gl_Position = projection * vec4(position, 1.0);
     world_position = position;
     world_normal = normal;
 #ifdef TEXCOORD_0_LOC
