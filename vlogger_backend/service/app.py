@@ -123,6 +123,7 @@ def create_app(
         docs_url=None,  # it would load its scripts from the network
         redoc_url=None,
         redirect_slashes=False,
+        separate_input_output_schemas=False,
         lifespan=lifespan,
         telemetry={"auto_configure": False, "tracing": False, "metrics": False, "logs": False},
         responses=errors(400, 401, 403, 413, 422),

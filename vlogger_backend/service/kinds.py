@@ -16,7 +16,7 @@ FileKind = Literal["sound", "picture", "take"]
 MOST_PIXELS = 100_000_000
 """More than any camera takes, and little enough to be decoded in a gigabyte."""
 
-HEAD = 64
+HEAD = 256
 """Bytes that say what a file is."""
 
 _AT_THE_START = (
@@ -82,6 +82,8 @@ def _sound(head: bytes) -> str:
     for start, suffix in _AT_THE_START:
         if head.startswith(start):
             return suffix
+    if head[:1] == head[188:189] == b"G" or head[4:5] == head[196:197] == b"G":  # packets of an MPEG transport stream
+        return ".ts"
     if len(head) > 3 and head[0] == 0xFF and head[1] & 0xE0 == 0xE0:
         layer = head[1] >> 1 & 3
         if head[1] & 0xF6 == 0xF0:  # ADTS: sync, then a layer of 0

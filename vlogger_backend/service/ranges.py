@@ -29,8 +29,9 @@ def file_answer(file: BinaryIO, name: str, asked: str | None) -> Response:
     headers = {"Accept-Ranges": "bytes"}
     start, end, status = 0, size, 200
     found = _RANGE.fullmatch(asked or "")
-    if found is not None and (found[1] or found[2]):
-        start, end = _span(found[1], found[2], size)
+    span = _span(found[1], found[2], size) if found else None
+    if span is not None:
+        start, end = span
         if start >= end:
             file.close()
             answer = error_answer(416, "no-such-range", f"The file has {size} bytes; ask for some of them.")
@@ -43,11 +44,16 @@ def file_answer(file: BinaryIO, name: str, asked: str | None) -> Response:
     return StreamingResponse(_blocks(file, start, end), status, headers, kind)
 
 
-def _span(first: str, last: str, size: int) -> tuple[int, int]:
-    """The bytes from `start` up to `end` that a range means: with no `first`, so many of the file's last ones."""
-    if not first:
-        return max(size - int(last), 0), size
-    return int(first), min(int(last) + 1, size) if last else size
+def _span(first: str, last: str, size: int) -> tuple[int, int] | None:
+    """The bytes from `start` up to `end` that a range means: without `first`, so many of the last ones.
+
+    None for one that means nothing and is to be ignored; no bytes for one beyond the file.
+    """
+    if first and last:
+        return (int(first), min(int(last) + 1, size)) if int(first) <= int(last) else None
+    if first:
+        return int(first), size
+    return (max(size - int(last), 0), size) if last else None
 
 
 async def _blocks(file: BinaryIO, start: int, end: int) -> AsyncIterator[bytes]:
