@@ -9,6 +9,7 @@ import numpy as np
 from blender_addon.core.character import CharacterData, MaterialData, MorphData, save_character
 
 from ..avatars.avatar import Avatar
+from ..errors import InputError
 from ..files import writing
 from ..motion.names import ARKIT_NAMES, JOINT_NAMES, JOINT_PARENTS
 
@@ -18,7 +19,7 @@ def write_character(path: Path, avatar: Avatar) -> None:
 
     The same avatar gives the same bytes.
 
-    Raises InputError if `path` can't be written.
+    Raises InputError if `path` can't be written or doesn't end in .npz.
     """
     character = CharacterData(
         name=avatar.name,
@@ -37,5 +38,7 @@ def write_character(path: Path, avatar: Avatar) -> None:
             for name, morph in zip(ARKIT_NAMES, avatar.morphs, strict=True)
         ),
     )
+    if path.suffix != ".npz":
+        raise InputError(f"{path} can't be a character file: its name must end in .npz.")
     with writing(path) as temporary:
         save_character(temporary, character)

@@ -64,13 +64,18 @@ class Camera:
                 f"The camera has {len(self.poses)} poses and {len(self.fields)} fields of view; give one, or one "
                 "for each frame, of either."
             )
-        for index, pose in enumerate(self.poses):
-            _check_pose(index, pose)
+        _check_poses(self.poses)
         for index, field in enumerate(self.fields):
             if not _FIELDS[0] <= field <= _FIELDS[1]:
                 raise InputError(
                     f"The camera's field of view {index} is {field}; give radians, from {_FIELDS[0]} to {_FIELDS[1]}."
                 )
+
+    @staticmethod
+    def of(size: tuple[int, int], poses: NDArray[np.float64], fields: float | Sequence[float]) -> Camera:
+        """From numpy: `size` is width and height, `poses` (4, 4) for a still camera, (n, 4, 4) for a moving one."""
+        rows = np.asarray(poses, np.float64)[..., :3, :].reshape(-1, 12)
+        return Camera(*size, tuple(tuple(row) for row in rows.tolist()), tuple(np.atleast_1d(fields).tolist()))
 
     def over(self, frames: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Poses (frames, 4, 4) and fields (frames,) for a shot of so many frames.
@@ -88,14 +93,6 @@ class Camera:
         return np.broadcast_to(poses, (frames, 4, 4)), np.broadcast_to(fields, (frames,))
 
 
-def camera(
-    size: tuple[int, int], poses: NDArray[np.float64] | Sequence[NDArray[np.float64]], fields: float | Sequence[float]
-) -> Camera:
-    """A Camera for pictures of `size` (width, height) from matrices: `poses` (4, 4) for a still one, or (n, 4, 4)."""
-    rows = np.asarray(poses, np.float64)[..., :3, :].reshape(-1, 12)
-    return Camera(*size, tuple(tuple(row) for row in rows.tolist()), tuple(np.atleast_1d(fields).tolist()))
-
-
 def framing(avatar: Avatar, size: tuple[int, int], shot: Literal["body", "face"] = "body") -> Camera:
     """A still camera before the avatar: "body" shows head, torso and gesturing hands, "face" the head alone."""
     top = float(avatar.vertices[:, 1].max())
@@ -109,20 +106,25 @@ def framing(avatar: Avatar, size: tuple[int, int], shot: Literal["body", "face"]
     pose = np.eye(4)
     pose[1, 3] = high - height / 2 if shot == "body" else (low + high) / 2
     pose[2, 3] = height / 2 / math.tan(_PORTRAIT_LENS / 2) + 0.1
-    return camera(size, pose, _PORTRAIT_LENS)
+    return Camera.of(size, pose, _PORTRAIT_LENS)
 
 
-def _check_pose(index: int, pose: Sequence[float]) -> None:
-    if len(pose) != 12:
-        raise InputError(
-            f"The camera's pose {index} has {len(pose)} numbers; give 12, the first three rows of a 4x4 matrix."
-        )
-    if not all(math.isfinite(value) for value in pose):
-        raise InputError(f"The camera's pose {index} has a number that is not finite; give its place and rotation.")
-    if max(abs(pose[3]), abs(pose[7]), abs(pose[11])) > _FURTHEST:
-        raise InputError(f"The camera's pose {index} is more than {_FURTHEST:,.0f} metres away; give metres.")
-    rotation = np.reshape(pose, (3, 4))[:, :3]
-    if np.abs(rotation @ rotation.T - np.eye(3)).max() > _SKEW or np.linalg.det(rotation) < 0:
-        raise InputError(
-            f"The camera's pose {index} is scaled, sheared or mirrored; give a rotation and a place alone."
-        )
+def _check_poses(poses: Sequence[Sequence[float]]) -> None:
+    for index, pose in enumerate(poses):
+        if len(pose) != 12:
+            raise InputError(
+                f"The camera's pose {index} has {len(pose)} numbers; give 12, the first three rows of a 4x4 matrix."
+            )
+    matrices = np.asarray(poses, np.float64).reshape(-1, 3, 4)
+    rotations, places = matrices[:, :, :3], matrices[:, :, 3]
+    with np.errstate(all="ignore"):
+        skew = np.abs(rotations @ rotations.transpose(0, 2, 1) - np.eye(3)).max(axis=(1, 2))
+        mirrored = np.linalg.det(rotations) < 0
+    faults = (
+        (~np.isfinite(matrices).all(axis=(1, 2)), "has a number that is not finite; give a rotation and a place."),
+        ((np.abs(places) > _FURTHEST).any(axis=1), f"is more than {_FURTHEST:,.0f} metres away; give metres."),
+        ((skew > _SKEW) | mirrored, "is scaled, sheared or mirrored; give a rotation and a place alone."),
+    )
+    for bad, fault in faults:
+        if bad.any():
+            raise InputError(f"The camera's pose {bad.argmax()} {fault}")

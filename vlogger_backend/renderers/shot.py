@@ -14,9 +14,7 @@ from ..errors import InputError
 from ..motion.motion import Motion
 from ..progress import Progress, no_progress
 from .camera import Camera
-from .stage import Stage
-
-_STAGE = "Drawing the shot"
+from .stage import Picture, Stage
 
 
 def render_shot(
@@ -26,7 +24,7 @@ def render_shot(
     first: int = 0,
     last: int | None = None,
     progress: Progress = no_progress,
-) -> Generator[tuple[int, NDArray[np.uint8]], None, None]:
+) -> Generator[tuple[int, Picture], None, None]:
     """Draw the frames `first` to `last` (inclusive; None is the last one) of `motion`.
 
     Yields each frame's number and its picture (height, width, 4): sRGB with straight alpha, which is 0 beside the
@@ -37,26 +35,29 @@ def render_shot(
     first picture is drawn, if no OpenGL can be opened.
     """
     last = len(motion) - 1 if last is None else last
+    if not len(motion):
+        raise InputError("The take has no frames to draw; make it from a longer sound.")
     if not 0 <= first <= last < len(motion):
         raise InputError(f"The take has no frames {first} to {last}; it has {len(motion)}, counted from 0.")
-    return _pictures(avatar, motion, camera, first, last, progress)
+    frames = range(first, last + 1)
+    poses, fields = camera.over(len(frames))
+    size = camera.width, camera.height
+
+    def pictures() -> Generator[tuple[int, Picture], None, None]:
+        with closing(Stage(avatar)) as stage:
+            for index, frame in enumerate(frames):
+                stage.pose(posed_vertices(avatar, motion.poses[frame], motion.trans[frame], motion.arkit[frame]))
+                yield frame, _picture(stage, size, poses[index], float(fields[index]))
+                progress("Drawing the shot", (index + 1) / len(frames))
+
+    return pictures()
 
 
-def _pictures(
-    avatar: Avatar, motion: Motion, camera: Camera, first: int, last: int, progress: Progress
-) -> Generator[tuple[int, NDArray[np.uint8]], None, None]:
-    count = last - first + 1
-    poses, fields = camera.over(count)
-    with closing(Stage(avatar)) as stage:
-        for index, frame in enumerate(range(first, last + 1)):
-            stage.pose(posed_vertices(avatar, motion.poses[frame], motion.trans[frame], motion.arkit[frame]))
-            yield frame, _straight(stage, camera, poses[index], float(fields[index]))
-            progress(_STAGE, (index + 1) / count)
-
-
-def _straight(stage: Stage, camera: Camera, pose: NDArray[np.float64], field: float) -> NDArray[np.uint8]:
-    """A picture with the surfaces' own colours, averaged from one that is twice as wide and high."""
+def _picture(stage: Stage, size: tuple[int, int], pose: NDArray[np.float64], field: float) -> Picture:
+    """Averaged from one that is twice as wide and high, each pixel of which has samples of its own."""
     from PIL import Image
 
-    drawn = stage.draw((2 * camera.width, 2 * camera.height), pose, field)
-    return np.asarray(Image.fromarray(drawn, "RGBa").reduce(2).convert("RGBA"))
+    larger = 2 * size[0], 2 * size[1]
+    drawn = stage.draw(larger, pose, field)
+    averaged = Image.frombuffer("RGBa", larger, drawn, "raw", "RGBa", 0, 1).reduce(2)  # colours times alpha
+    return np.asarray(averaged.convert("RGBA"))
