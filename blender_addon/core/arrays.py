@@ -15,10 +15,10 @@ from .errors import AddonError
 Arrays = dict[str, NDArray[Any]]
 
 
-def read_arrays(path: Path, names: Iterable[str], what: str) -> Arrays:
-    """The arrays `names` of an `.npz` file; `what` is the kind of file, for the message.
+def read_arrays(path: Path, names: Iterable[str], what: str, optional: Iterable[str] = ()) -> Arrays:
+    """The arrays `names` of an `.npz` file, and those of `optional` that it has; `what` is the kind of file, in words.
 
-    Raises AddonError if the file is absent, damaged, or has not all of them.
+    Raises AddonError if the file is absent, damaged, or has not all of `names`.
     """
     try:
         opened = np.load(path, allow_pickle=False)
@@ -28,7 +28,7 @@ def read_arrays(path: Path, names: Iterable[str], what: str) -> Arrays:
             missing = sorted(set(names) - set(file.files))
             if missing:
                 raise ValueError(f"it has no {', '.join(missing)}")
-            return {name: file[name] for name in names}
+            return {name: file[name] for name in (*names, *(name for name in optional if name in file.files))}
     except FileNotFoundError as error:
         raise AddonError(f"There is no {what} at {path}. Choose another file.") from error
     except (OSError, EOFError, ValueError, zipfile.BadZipFile) as error:

@@ -16,7 +16,12 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Bone:
-    """One bone at rest: `axes` (3, 3) has the bone's X, Y and Z axes as columns, Y from `head` to `tail`, each (3,)."""
+    """One bone at rest: `axes` (3, 3) has the bone's X, Y and Z axes as columns, Y from `head` to `tail`, each (3,).
+
+    connected        : it begins where its parent ends and can't be moved
+    inherit_rotation : it turns when its parent turns
+    local_location   : it is moved along its own axes, otherwise along the armature's
+    """
 
     name: str
     parent: str | None
@@ -24,28 +29,37 @@ class Bone:
     tail: Floats
     axes: Floats
     deform: bool = True
+    connected: bool = False
+    inherit_rotation: bool = True
+    local_location: bool = True
 
 
 @dataclass(frozen=True)
 class FaceMesh:
-    """A mesh of the character that has shape keys; `ranges` are the sliders' least and greatest values."""
+    """A mesh of the character that has shape keys; `ranges` are the sliders' least and greatest values.
+
+    `reaches` are the metres in the scene that the point that moves the furthest moves at 1; () if nobody measured.
+    """
 
     name: str
     keys: tuple[str, ...]
     ranges: tuple[tuple[float, float], ...]
+    reaches: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
 class Rig:
     """An armature and the meshes that hang on it. `world` (4, 4) is the armature's place in the scene.
 
-    `bones` has parents before children.
+    `bones` has parents before children. `carriers` names, for bones of control rigs that turn with another bone than
+    their parent, that bone; None if they turn with nothing.
     """
 
     name: str
     bones: tuple[Bone, ...]
     faces: tuple[FaceMesh, ...] = ()
     world: Floats = field(default_factory=lambda: np.eye(4))
+    carriers: Dictionary[str, str | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

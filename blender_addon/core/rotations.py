@@ -26,17 +26,15 @@ def quaternions(axis_angle: NDArray[Any]) -> Floats:
     return continuous(from_vectors(axis_angle))
 
 
-def continuous(q: Floats) -> Floats:
+def continuous(q: Floats, before: Floats | None = None) -> Floats:
     """The same rotations (T, 4), with signs such that no quaternion is far from the one before.
 
-    q and -q are the same rotation, but between keys a curve would go the long way round.
+    q and -q are the same rotation, but between keys a curve would go the long way round. `before` (4,) is the
+    quaternion of the frame before the first, if there is one.
     """
-    if len(q) < 2:
-        return q
-    flips = np.where(np.einsum("ti,ti->t", q[1:], q[:-1]) < 0, -1.0, 1.0)
-    if (flips > 0).all():
-        return q
-    return q * np.concatenate([[1.0], np.cumprod(flips)])[:, None]
+    last = np.concatenate([q[:1] if before is None else before[None], q[:-1]])
+    turned = np.cumsum(np.einsum("ti,ti->t", q, last) < 0) % 2
+    return np.asarray(q * (1.0 - 2.0 * turned)[:, None]) if turned.any() else q
 
 
 def from_vectors(axis_angle: NDArray[Any]) -> Floats:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ class Take:
     poses : (T, 55, 3) axis-angle rotations of the joints in `JOINT_NAMES`, each in its parent's frame, radians
     trans : (T, 3) translation of the pelvis from its rest place, metres
     face  : (T, K) blend-shape weights, named by `face_names`
+    meta  : the request, seed and speech that it was made from, as JSON; "" if the file tells none
     """
 
     fps: float
@@ -31,6 +32,7 @@ class Take:
     trans: Floats
     face: Floats
     face_names: tuple[str, ...]
+    meta: str = field(default="", repr=False)
 
     def __len__(self) -> int:
         return len(self.poses)
@@ -45,7 +47,7 @@ def read_take(path: Path) -> Take:
 
     Raises AddonError if there is no such file, or if it is not a take, with the reason.
     """
-    return _take(path, read_arrays(path, _ARRAYS, "take"))
+    return _take(path, read_arrays(path, _ARRAYS, "take", optional=("meta",)))
 
 
 def read_piece(path: Path) -> tuple[int, Take]:
@@ -78,6 +80,7 @@ def _take(path: Path, arrays: Arrays) -> Take:
             trans=_floats(arrays["trans"], (frames, 3)),
             face=_floats(arrays["arkit"], (frames, len(names))),
             face_names=names,
+            meta=str(arrays.get("meta", "")),
         )
     except (TypeError, ValueError) as error:
         raise AddonError(f"{path} is not a take ({error}). Choose an .npz file that vlogger wrote.") from error

@@ -1,10 +1,13 @@
 """Takes to Actions: the curves of body and face, keyed on every frame and written in bulk.
 
-Adding keys one by one takes twenty times as long as `keyframe_points.add` and `foreach_set`.
+Adding keys one by one takes twenty times as long as `keyframe_points.add` and `foreach_set`. The curves are written one
+after the other by a generator, so that a timer can land a long take without holding up the window.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import bpy
@@ -21,6 +24,16 @@ _STILL = 1e-7
 """A curve that never leaves its first value by more than this gets a single key."""
 
 
+@dataclass(frozen=True, eq=False)
+class Channel:
+    """A property of a data-block and what it does: `values` (T, n), or (1, n) if it keeps still."""
+
+    owner: Any
+    path: str
+    group: str
+    values: NDArray[Any]
+
+
 def set_frame_rate(scene: Any, fps: float) -> None:
     """Make the scene run at `fps`.
 
@@ -35,12 +48,12 @@ def set_frame_rate(scene: Any, fps: float) -> None:
         scene.render.fps_base = scene.render.fps / fps
 
 
-def key_frames(scene: Any, take: Take, start: float) -> NDArray[np.float32]:
-    """The scene's frames (T,) that the take's frames fall on; they are fractions if the frame rates differ."""
+def key_frames(scene: Any, fps: float, numbers: NDArray[Any], start: float) -> NDArray[np.float32]:
+    """The scene's frames (T,) that a take's frames `numbers` (T,) fall on; fractions if the frame rates differ."""
     rate = scene.render.fps / scene.render.fps_base
     # The scene holds the rate in 32 bits: the same rate must give whole frames.
-    step = 1.0 if np.isclose(rate, take.fps, rtol=2e-6) else rate / take.fps
-    return (start + step * np.arange(len(take))).astype(np.float32)
+    step = 1.0 if np.isclose(rate, fps, rtol=2e-6) else rate / fps
+    return (start + step * numbers).astype(np.float32)
 
 
 def apply_take(scene: Any, character: Character, take: Take, name: str, start: float = 0) -> NDArray[np.float32]:
@@ -49,13 +62,13 @@ def apply_take(scene: Any, character: Character, take: Take, name: str, start: f
     Joints and face weights that the character has no bone or shape key for are left out. Shape keys' sliders are
     widened where the curve would leave them, since Blender holds values to the slider's range.
     """
-    frames = key_frames(scene, take, start)
+    frames = key_frames(scene, take.fps, np.arange(len(take)), start)
     armature, shape_keys = character.armature, character.mesh.data.shape_keys
     animated = [armature, shape_keys] if shape_keys else [armature]
     animate(name, animated)
-    _key_body(armature, take, frames, units_per_metre(scene))
-    if shape_keys:
-        _key_face(shape_keys, take, frames)
+    channels = [*_body(armature, take, units_per_metre(scene)), *(_face(shape_keys, take) if shape_keys else ())]
+    for _ in write_channels(channels, frames):
+        pass
     for id_block in animated:
         action = id_block.animation_data.action
         action.use_frame_range = True
@@ -63,8 +76,7 @@ def apply_take(scene: Any, character: Character, take: Take, name: str, start: f
     return frames
 
 
-def _key_body(armature: Any, take: Take, frames: NDArray[np.float32], scale: float) -> None:
-    curves, groups = curves_of(armature)
+def _body(armature: Any, take: Take, scale: float) -> Iterator[Channel]:
     for i, joint in enumerate(JOINT_NAMES):
         bone = armature.pose.bones.get(joint)
         if bone is None:
@@ -72,37 +84,72 @@ def _key_body(armature: Any, take: Take, frames: NDArray[np.float32], scale: flo
         bone.rotation_mode = "QUATERNION"
         # The bone's rest axes as columns, seen in SMPL-X's frame
         basis = FROM_SMPLX.T @ np.array(bone.bone.matrix_local.to_3x3())
-        path = f'pose.bones["{bpy.utils.escape_identifier(joint)}"]'
-        group = groups.new(joint)
-        rotation = quaternions(in_frame(take.poses[:, i], basis))
-        _write(curves, f"{path}.rotation_quaternion", frames, rotation, group)
+        path = bone_path(joint)
+        yield Channel(armature, f"{path}.rotation_quaternion", joint, quaternions(in_frame(take.poses[:, i], basis)))
         if i == 0:
-            _write(curves, f"{path}.location", frames, in_frame(take.trans, basis) * scale, group)
+            yield Channel(armature, f"{path}.location", joint, in_frame(take.trans, basis) * scale)
 
 
-def _key_face(shape_keys: Any, take: Take, frames: NDArray[np.float32]) -> None:
-    curves, groups = curves_of(shape_keys)
-    group = groups.new("Face")
+def _face(shape_keys: Any, take: Take) -> Iterator[Channel]:
     for name, weights in zip(take.face_names, take.face.T, strict=True):
         key = shape_keys.key_blocks.get(name)
         if key is None:
             continue
         key.slider_min = min(key.slider_min, weights.min())
         key.slider_max = max(key.slider_max, weights.max())
-        path = f'key_blocks["{bpy.utils.escape_identifier(name)}"].value'
-        _write(curves, path, frames, weights[:, None], group)
+        yield Channel(shape_keys, key_path(name), "Face", weights[:, None])
 
 
-def _write(curves: Any, path: str, frames: NDArray[np.float32], values: NDArray[Any], group: Any) -> None:
-    """New F-curves for all the components (T, n) of one property, with straight lines between the keys."""
-    if np.ptp(values, axis=0).max() <= _STILL:
-        frames, values = frames[:1], values[:1]
-    linear = bpy.types.Keyframe.bl_rna.properties["interpolation"].enum_items["LINEAR"].value
-    for index in range(values.shape[1]):
-        curve = curves.new(path, index=index)
-        curve.group = group
-        points = curve.keyframe_points
-        points.add(len(frames))
-        points.foreach_set("co", np.stack([frames, values[:, index]], axis=1).astype(np.float32).ravel())
-        points.foreach_set("interpolation", np.full(len(frames), linear, np.uint8))
-        curve.update()
+def bone_path(name: str) -> str:
+    """The data path of a pose bone."""
+    return f'pose.bones["{bpy.utils.escape_identifier(name)}"]'
+
+
+def key_path(name: str) -> str:
+    """The data path of a shape key's value."""
+    return f'key_blocks["{bpy.utils.escape_identifier(name)}"].value'
+
+
+def write_channels(channels: Iterable[Channel], frames: NDArray[np.float32]) -> Iterator[None]:
+    """Write the channels on the Actions that their owners are assigned, on `frames` (T,), a curve at a time.
+
+    The keys come after those that a curve has already; straight lines run between them.
+    """
+    for channel in channels:
+        values = channel.values
+        if np.ptp(values, axis=0).max() <= _STILL:
+            values = values[:1]
+        curves, groups = curves_of(channel.owner)
+        group = groups.get(channel.group) or groups.new(channel.group)
+        for index in range(values.shape[1]):
+            curve = curves.find(channel.path, index=index)
+            if curve is None:
+                curve = curves.new(channel.path, index=index)
+                curve.group = group
+            _append(curve, frames, values[:, index].astype(np.float32))
+            yield
+
+
+def _append(curve: Any, frames: NDArray[np.float32], values: NDArray[np.float32]) -> None:
+    points = curve.keyframe_points
+    old = np.empty(len(points) * 2, np.float32)
+    points.foreach_get("co", old)
+    if len(values) == 1 and len(old) <= 2:
+        if len(old) and abs(old[1] - values[0]) <= _STILL:
+            return
+        frames = frames[:1]
+    new = np.stack([frames, np.broadcast_to(values, frames.shape)], axis=1)
+    if len(old) == 2:  # it kept still up to now
+        step = frames[1] - frames[0] if len(frames) > 1 else np.float32(1)
+        new = np.concatenate([[[frames[0] - step, old[1]]], new])
+    points.add(len(new))
+    points.foreach_set("co", np.concatenate([old, new.ravel()]).astype(np.float32))
+    points.foreach_set("interpolation", np.full(len(points), _value("interpolation", "LINEAR"), np.uint8))
+    # Who makes them Bezier by hand gets smooth curves. The keys are in order, so `update` has nothing else to do.
+    for side in ("handle_left_type", "handle_right_type"):
+        points.foreach_set(side, np.full(len(points), _value(side, "AUTO_CLAMPED"), np.uint8))
+
+
+def _value(setting: str, name: str) -> int:
+    """The number that stands for a setting of a key."""
+    return int(bpy.types.Keyframe.bl_rna.properties[setting].enum_items[name].value)

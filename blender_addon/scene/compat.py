@@ -14,14 +14,57 @@ import bpy
 SLOTS = "slots" in bpy.types.Action.bl_rna.properties
 
 
-def animate(name: str, id_blocks: list[Any]) -> None:
-    """Give all of `id_blocks` a new Action called `name`: one for all where that is possible, else one for each."""
-    shared = bpy.data.actions.new(name) if SLOTS else None
+@dataclass(frozen=True)
+class Animation:
+    """What animates a data-block: an Action, and the slot of it (None before 4.4), or nothing."""
+
+    action: Any
+    slot: Any = None
+
+
+def animation_of(id_block: Any) -> Animation:
+    """What animates a data-block now, its NLA tracks left out."""
+    animation = id_block.animation_data
+    if animation is None:
+        return Animation(None)
+    return Animation(animation.action, animation.action_slot if SLOTS else None)
+
+
+def give_animation(id_block: Any, animation: Animation) -> None:
+    """Make an Action, or nothing, animate a data-block."""
+    data = id_block.animation_data_create()
+    data.action = animation.action
+    if SLOTS and animation.action is not None:
+        data.action_slot = animation.slot
+
+
+def animate(name: str, id_blocks: list[Any], shared: Any = None) -> None:
+    """Give all of `id_blocks` a new Action called `name`: one for all where that is possible, else one for each.
+
+    Where it is possible, `shared` may be an Action that others have already.
+    """
+    if SLOTS and shared is None:
+        shared = bpy.data.actions.new(name)
     for id_block in id_blocks:
-        animation = id_block.animation_data_create()
-        animation.action = shared or bpy.data.actions.new(name)
-        if shared:
-            animation.action_slot = shared.slots.new(id_block.id_type, id_block.name)
+        action = shared if SLOTS else bpy.data.actions.new(name)
+        slot = action.slots.new(id_block.id_type, id_block.name) if SLOTS else None
+        give_animation(id_block, Animation(action, slot))
+
+
+def put_on_track(id_block: Any, name: str, start: float, end: float) -> None:
+    """Make the Action that animates a data-block an NLA strip on a track of its own.
+
+    A strip picks no slot if the Action has several, and its length is then that of nothing: all of it is set.
+    """
+    animation = animation_of(id_block)
+    track = id_block.animation_data.nla_tracks.new()
+    track.name = name
+    strip = track.strips.new(name, round(start), animation.action)
+    if SLOTS:
+        strip.action_slot = animation.slot
+    strip.action_frame_start, strip.action_frame_end = start, end
+    strip.frame_start, strip.frame_end = start, end
+    strip.extrapolation = "NOTHING"
 
 
 def curves_of(id_block: Any) -> tuple[Any, Any]:

@@ -1,0 +1,154 @@
+"""A take on anyone's rig: the rotations of its bones, the place of its pelvis, the values of its shape keys.
+
+Every bone turns in the room as its joint does in the take, on top of the turn that brings the rig's rest pose to the
+take's (see `rest`), so limbs point where the take's point whatever the rig's rest pose, bone rolls and scale are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping as Dictionary
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .ground import stand
+from .rest import Stance, following, stance_of
+from .rig import Bone, Rig, RigMapping
+from .rotations import about, blend, continuous, inverse, multiply, rotate, swing, twist
+from .shapes import jaw_angles, shape_values
+from .skeleton import PARENTS, REST, SIDES, way, world_turns
+from .take import Take
+from .tree import Tree
+
+Floats = NDArray[np.float64]
+
+_Turns = dict[str, Floats]
+
+_SPINE = ("spine1", "spine2", "spine3")
+_ABOVE = {"spine1": "spine2", "spine2": "spine3", "spine3": "neck"}
+_LEFT = np.array([1.0, 0.0, 0.0])
+_STILL = np.array([[1.0, 0.0, 0.0, 0.0]])
+
+
+@dataclass(frozen=True)
+class RigMotion:
+    """What a rig does, frame by frame: T frames at `fps`, or one where something keeps still.
+
+    rotations : per bone (T or 1, 4) quaternions (w, x, y, z) in the bone's own rest frame, as
+                `pose_bone.rotation_quaternion`, without jumps of sign
+    locations : per bone (T, 3) in its own frame and the armature's units, as `pose_bone.location`
+    shapes    : per mesh and shape key (T,) values, within the slider's range
+    notes     : sentences for the user on what was held back
+    meta      : the take's request, as JSON
+    """
+
+    fps: float
+    frames: int
+    rotations: Dictionary[str, Floats]
+    locations: Dictionary[str, Floats]
+    shapes: Dictionary[tuple[str, str], Floats]
+    notes: tuple[str, ...] = ()
+    meta: str = field(default="", repr=False)
+
+
+def retarget(take: Take, rig: Rig, mapping: RigMapping) -> RigMotion:
+    """The take as the rig performs it.
+
+    Raises AddonError if the mapping doesn't fit the rig. A rig without any mapped bone gets the face alone.
+    """
+    shapes, notes = shape_values(take, rig, mapping)
+    rotations: dict[str, Floats] = {}
+    locations: dict[str, Floats] = {}
+    if any(joint in PARENTS for joint in mapping.bones):
+        stance = stance_of(rig, mapping)
+        tree = Tree(rig, {bone.name for bone in stance.bones.values()})
+        take_turns = world_turns(take.poses)
+        turns = _bone_turns(take, mapping, stance, take_turns)
+        if "pelvis" in stance.bones:
+            anchor, moved = _anchor(stance, tree)
+            anchor_turns = turns["pelvis"] if moved else _STILL
+            head = anchor.head @ stance.axes
+            turns, shift = stand(take.trans, stance, take_turns, turns, head, anchor_turns)
+            axes = anchor.axes if anchor.local_location else np.eye(3)
+            locations[anchor.name] = shift @ stance.axes.T @ axes
+        by_bone = {stance.bones[joint].name: turn for joint, turn in turns.items()}
+        by_bone |= _forearm_twists(stance, tree, turns)
+        rotations = _local_rotations(rig, stance.axes, by_bone)
+    return RigMotion(take.fps, len(take), rotations, locations, shapes, tuple(notes))
+
+
+def _bone_turns(take: Take, mapping: RigMapping, stance: Stance, take_turns: Dictionary[str, Floats]) -> _Turns:
+    """How each joint's bone turns in the room, (T, 4), from the rig's rest; the legs not yet on the ground."""
+    turns: _Turns = {}
+    for joint in stance.bones:
+        turn = multiply(take_turns[joint], stance.to_rest[joint])
+        end = following(joint, stance.heads)
+        if joint == "jaw":
+            turn = multiply(take_turns["head"], about(_LEFT, jaw_angles(take, mapping)))
+        elif joint in _SPINE:
+            turn = _spine_turn(joint, stance, take_turns)
+        elif end and PARENTS[end] != joint:
+            # A joint is missing between: the segment points to the end of both
+            turn = multiply(swing(rotate(turn, stance.alongs[joint]), way(take_turns, joint, end)), turn)
+        turns[joint] = turn
+    return turns
+
+
+def _spine_turn(joint: str, stance: Stance, take_turns: Dictionary[str, Floats]) -> Floats:
+    """A bone turns as the mean of the joints that it stands for, those up to the next that has a bone."""
+    rest = _SPINE[_SPINE.index(joint) :]
+    covered = [joint]
+    for other in rest[1:]:
+        if other in stance.bones:
+            break
+        covered.append(other)
+    lengths = [float(np.linalg.norm(REST[_ABOVE[other]] - REST[other])) for other in covered]
+    return blend([take_turns[other] for other in covered], lengths)
+
+
+def _anchor(stance: Stance, tree: Tree) -> tuple[Bone, bool]:
+    """The bone that is moved to move the pelvis and both legs, and whether it turns as the pelvis does."""
+    pelvis = stance.bones["pelvis"].name
+    hips = [stance.bones[hip].name for hip in ("left_hip", "right_hip") if hip in stance.bones]
+    if all(pelvis in tree.carriers_of(hip) for hip in hips) and not tree.bones[pelvis].connected:
+        return tree.bones[pelvis], True
+    shared = [name for name in tree.ancestors(pelvis) if all(name in tree.ancestors(hip) for hip in hips)]
+    free = [name for name in shared if not tree.bones[name].connected]
+    return (tree.bones[free[0]], False) if free else (tree.bones[pelvis], True)
+
+
+def _forearm_twists(stance: Stance, tree: Tree, turns: Dictionary[str, Floats]) -> _Turns:
+    """Bones along the forearm share the hand's twist, each as much as it is near the hand."""
+    helpers: _Turns = {}
+    for side in SIDES:
+        elbow, wrist = f"{side}_elbow", f"{side}_wrist"
+        if elbow not in stance.bones or wrist not in stance.bones:
+            continue
+        start = stance.bones[elbow]
+        along = stance.alongs[elbow]
+        length = float((stance.heads[wrist] - stance.heads[elbow]) @ along)
+        found = tree.between(start.name, stance.bones[wrist].name) or tree.twisters(start.name)
+        places = [float((bone.head - start.head) @ stance.axes @ along) / length for bone in found]
+        if not found or length <= 0:
+            continue
+        whole = np.unwrap(twist(multiply(inverse(turns[elbow]), turns[wrist]), along))
+        for bone, place, end in zip(found, places, [*places[1:], 1.0], strict=True):
+            share = np.clip((place + end) / 2, 0, 1)  # as much as its own middle should have
+            helpers[bone.name] = multiply(turns[elbow], about(along, whole * share))
+    return helpers
+
+
+def _local_rotations(rig: Rig, axes: Floats, turns: Dictionary[str, Floats]) -> dict[str, Floats]:
+    """Turns in the room, by bone, as rotations in each bone's own rest frame. Bones between them are at rest."""
+    tree = Tree(rig, set(turns))
+    local: dict[str, Floats] = {}
+    for bone in rig.bones:
+        if bone.name in turns:
+            carrier = tree.carrier(bone.name)
+            turn = turns[bone.name] if carrier is None else multiply(inverse(turns[carrier]), turns[bone.name])
+            # The same turn, its axis written in the bone's own frame: R^-1 q R
+            local[bone.name] = continuous(np.concatenate([turn[:, :1], turn[:, 1:] @ (axes.T @ bone.axes)], axis=1))
+        elif tree.is_between(bone.name):
+            local[bone.name] = _STILL.copy()
+    return local

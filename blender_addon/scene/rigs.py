@@ -1,0 +1,99 @@
+"""Rigs in the scene: someone's armature and the meshes on it, read as data (`core.rig`)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import bpy
+import numpy as np
+from numpy.typing import NDArray
+
+from ..core.errors import AddonError
+from ..core.rig import Bone, FaceMesh, Rig
+
+
+def read_rig(armature: Any) -> Rig:
+    """The rig of an armature object.
+
+    Raises AddonError if the object is no armature, has no bones, or is being edited.
+    """
+    if armature is None or armature.type != "ARMATURE":
+        raise AddonError("This is not an armature. Select the armature of the character.")
+    if armature.mode == "EDIT":
+        raise AddonError(f"{armature.name} is in Edit Mode. Leave it with Tab, then try again.")
+    if not armature.data.bones:
+        raise AddonError(f"{armature.name} has no bones. Select the armature of the character.")
+    return Rig(
+        name=armature.name,
+        bones=tuple(_bone(bone) for bone in armature.data.bones),
+        faces=tuple(_face(mesh) for mesh in face_meshes(armature)),
+        world=np.array(armature.matrix_world, np.float64),
+    )
+
+
+def _bone(bone: Any) -> Bone:
+    return Bone(
+        name=bone.name,
+        parent=bone.parent.name if bone.parent else None,
+        head=np.array(bone.head_local, np.float64),
+        tail=np.array(bone.tail_local, np.float64),
+        axes=np.array(bone.matrix_local, np.float64)[:3, :3],
+        deform=bone.use_deform,
+        connected=bone.use_connect and bone.parent is not None,
+        inherit_rotation=bone.use_inherit_rotation,
+        local_location=bone.use_local_location,
+    )
+
+
+def _face(mesh: Any) -> FaceMesh:
+    keys = mesh.data.shape_keys.key_blocks[1:]  # the first is the face at rest
+    return FaceMesh(
+        name=mesh.name,
+        keys=tuple(key.name for key in keys),
+        ranges=tuple((key.slider_min, key.slider_max) for key in keys),
+    )
+
+
+def face_meshes(armature: Any) -> list[Any]:
+    """The meshes with relative shape keys that hang on an armature, each block of shape keys once."""
+    found: dict[Any, Any] = {}
+    for thing in bpy.data.objects:
+        if thing.type != "MESH" or thing.data.shape_keys is None or not thing.data.shape_keys.use_relative:
+            continue
+        hangs = any(modifier.type == "ARMATURE" and modifier.object == armature for modifier in thing.modifiers)
+        if hangs or _is_under(thing, armature):
+            found.setdefault(thing.data.shape_keys, thing)
+    return sorted(found.values(), key=lambda thing: str(thing.name))
+
+
+def mesh_named(armature: Any, name: str) -> Any:
+    """The mesh object that a rig's `FaceMesh` was read from.
+
+    Raises AddonError if it is gone.
+    """
+    found = next((mesh for mesh in face_meshes(armature) if mesh.name == name), None)
+    if found is None:
+        raise AddonError(f"{armature.name} has no mesh {name} with shape keys any more. Match the rig again.")
+    return found
+
+
+def _is_under(thing: Any, armature: Any) -> bool:
+    parent = thing.parent
+    while parent is not None and parent != armature:
+        parent = parent.parent
+    return parent is not None
+
+
+def reaches(mesh: Any, keys: tuple[str, ...]) -> NDArray[np.float64]:
+    """How far in the scene, in its units, each of a mesh's shape keys moves the point that it moves the most."""
+    blocks = mesh.data.shape_keys.key_blocks
+    turned = np.array(mesh.matrix_world, np.float64)[:3, :3]
+    count = len(mesh.data.vertices) * 3
+    shape, rest = np.empty(count, np.float32), np.empty(count, np.float32)
+    found = np.zeros(len(keys))
+    for i, name in enumerate(keys):
+        blocks[name].data.foreach_get("co", shape)
+        blocks[name].relative_key.data.foreach_get("co", rest)
+        moved = (shape - rest).reshape(-1, 3) @ turned.T
+        found[i] = np.sqrt(np.einsum("vi,vi->v", moved, moved).max(initial=0.0))
+    return found
