@@ -160,7 +160,11 @@ def unknown_product(folder: Path, line: Path) -> Task:
     return Animate(folder, Request("line.wav"), line, (".exe",))
 
 
-@pytest.mark.parametrize("task", [absent_take, unknown_language, unknown_product])
+def folder_that_is_a_file(folder: Path, line: Path) -> Task:
+    return Animate(line, Request("line.wav"), line)
+
+
+@pytest.mark.parametrize("task", [absent_take, unknown_language, unknown_product, folder_that_is_a_file])
 def test_what_the_user_can_mend_is_one_sentence(worker: WorkerProcess, line: Path, tmp_path: Path, task) -> None:
     pid = worker.pid
     outcome, _ = run(worker, task(tmp_path, line))

@@ -9,6 +9,7 @@ import contextlib
 import faulthandler
 import os
 import queue
+import signal
 import sys
 import threading
 import time
@@ -80,6 +81,8 @@ class Talk:
 def main() -> None:
     talk = Talk(*_private_streams())
     end_with_starter()
+    for number in (signal.SIGINT, signal.SIGTERM):  # a system that shuts down asks all at once; our parent decides
+        signal.signal(number, signal.SIG_IGN)
     _be_modest()
     faulthandler.enable()
     kept = Kept()

@@ -65,7 +65,7 @@ class WorkerProcess:
     def pid(self) -> int | None:
         """The process's id; None while there is no process."""
         child = self._child
-        return None if child is None or child.ended else child.pid
+        return None if child is None or child.gone else child.pid
 
     def start(self) -> None:
         """Start the process, if there is none, and let it load its models; returns at once. Thread-safe."""
@@ -134,7 +134,7 @@ class WorkerProcess:
             child.kill()
 
     def _living_child(self) -> _Child:
-        if self._child is None or self._child.ended:
+        if self._child is None or self._child.gone:
             self._child = _Child(self._name)
         return self._child
 
@@ -196,7 +196,7 @@ class _Child:
 
     def __init__(self, name: str) -> None:
         self.inbox: queue.SimpleQueue[tuple[int, Message] | _Ended | None] = queue.SimpleQueue()
-        self.ended = False
+        self.gone = False
         self.pid: int | None = None
         self._name = name
         self._outbox: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
@@ -212,6 +212,7 @@ class _Child:
 
     def kill(self) -> None:
         """End the process and all that it has started, and wait a moment for its end."""
+        self.gone = True
         if self._family is not None:
             _kill_family(self._family)
             self._reader.join(_FAREWELL)
@@ -221,7 +222,7 @@ class _Child:
         try:
             popen = _start_process()
         except OSError as error:
-            self.ended = True
+            self.gone = True
             self.inbox.put(_Ended(None, str(error)))
             self._started.set()
             return
@@ -249,7 +250,7 @@ class _Child:
             popen.wait()
         self._outbox.put(None)
         listener.join(_FAREWELL)
-        self.ended = True
+        self.gone = True
         self.inbox.put(_Ended(popen.returncode, last_words[0] if last_words else ""))
 
     def _write(self, stdin: IO[bytes]) -> None:
@@ -309,8 +310,6 @@ def _reason_of_death(end: _Ended, stage: str) -> str:
             f"The worker was ended by the system ({stage}), probably because memory ran out: close other programs, "
             "or try something shorter."
         )
-    if code in (-signal.SIGTERM, -signal.SIGINT):
-        return f"The worker was ended from outside ({stage}): try it again."
     if code < 0 or code >= _WINDOWS_CRASHES:
         names = {-number: number.name for number in signal.Signals}
         return f"The worker crashed ({names.get(code, hex(code))}, {stage}): try it again."

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
-from ..files import writing
+from ..files import cannot_write, writing
 from ..progress import Progress
 from .task import (
     Animate,
@@ -72,7 +72,7 @@ def run_task(task: Task, kept: Kept, tell: Tell, progress: Progress) -> Done:
     Raises InputError for what the user can mend.
     """
     started = time.perf_counter()
-    task.folder.mkdir(parents=True, exist_ok=True)
+    _make_folder(task.folder)
     if isinstance(task, Animate):
         result = _animate(task, kept, tell, progress)
     elif isinstance(task, MakeProducts):
@@ -202,12 +202,19 @@ class _Preview:
         self._tell(PreviewDone())
 
 
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise cannot_write(folder, error) from error
+
+
 @contextmanager
 def _temporary_files_in(folder: Path) -> Iterator[None]:
     """Let temporary files, those of child processes too, be made in `folder`, which is removed in the end."""
     names = ("TMPDIR", "TEMP", "TMP")
     before, directory = {name: os.environ.get(name) for name in names}, tempfile.tempdir
-    folder.mkdir(parents=True, exist_ok=True)
+    _make_folder(folder)
     try:
         os.environ.update(dict.fromkeys(names, str(folder)))
         tempfile.tempdir = str(folder)
