@@ -160,7 +160,8 @@ class Connection:
 
         Raises as `upload`; AddonError if `part` can't be written.
         """
-        have = part.stat().st_size if part.exists() else 0
+        with _writing(part):
+            have = part.stat().st_size if part.exists() else 0
         with self._talking():
             headers = {"Range": f"bytes={have}-"} if have else {}
             response = self._request("GET", path, headers=headers, fine=(200, 206, 416))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -232,7 +233,8 @@ class Follower:
                 f"{target} can't be written ({error.strerror or error}). Choose another folder."
             ) from error
         finally:
-            part.unlink(missing_ok=True)
+            with suppress(OSError):
+                part.unlink(missing_ok=True)
         return target
 
     def _call(self, act: Callable[[Connection], T]) -> T:

@@ -25,9 +25,11 @@ from .service_process import (
 
 T = TypeVar("T")
 
-_STARTS = 4
+_STARTS = 3
 _PERIOD = 300.0
 """A service that had to be started so often within so many seconds is not started again by itself."""
+_COMING_OR_GOING = 5.0
+"""Seconds for which a service may have a process and no open port."""
 _SILENCES = 3
 """So often in a row our own service may fail to answer before it counts as hung."""
 
@@ -50,6 +52,7 @@ class Keeper:
         self._process: ServiceProcess | None = None
         self._starts: deque[float] = deque(maxlen=_STARTS)
         self._silences = 0
+        self._found_before = False
 
     @property
     def last_lines(self) -> tuple[str, ...]:
@@ -85,6 +88,8 @@ class Keeper:
             self._address = None
             self._starts.clear()
             if replace and isinstance(self.service, LocalService):
+                if self._process is not None:
+                    self._process.end()
                 shut_down(self.service.library, self.patience)
 
     def close(self) -> None:
@@ -102,18 +107,21 @@ class Keeper:
         else:
             found = self._obtain_here(self.service, stop)
         self._silences = 0
+        self._found_before = True
         self._tell("ready", f"vlogger {found.health.get('version')} at {found.address.url}")
         return found
 
     def _obtain_here(self, service: LocalService, stop: Callable[[], bool]) -> Found:
+        failures = 0
         while True:
             if stop():
                 raise StoppedError
-            found = self._find(service)
+            found = self._find(service, stop)
             if found is not None:
                 return found
             if service.program is None:
-                raise StartError(
+                # one that ran before is likely to be back soon: whoever started it may do so again
+                raise (UnreachableError if self._found_before else StartError)(
                     f"No vlogger service runs in {service.library}, and it is not known how to start one. "
                     "Install the backend in the add-on's preferences, or start `vlogger serve`."
                 )
@@ -126,23 +134,35 @@ class Keeper:
                 process.end()
                 raise
             except StartError:
-                if process.runs:  # and does not get ready: nor would the next one
+                if process.runs:
                     process.kill()
                     raise
+                failures += 1
+                if failures > 1:
+                    raise
                 # another Blender may have been quicker, and its service is getting ready: look again
-                self._closed.wait(self.patience.again * len(self._starts))
+                self._closed.wait(self.patience.again)
 
-    def _find(self, service: LocalService) -> Found | None:
-        """As `find`; our own service is ended when it is hung."""
-        try:
-            return find(service.library, self.patience)
-        except UnreachableError as error:
-            self._silences += isinstance(error.__cause__, TimeoutError)
-            if self._silences < _SILENCES or self._process is None or not self._process.runs:
-                raise
-            self._silences = 0
-            self._process.kill()
-            return None
+    def _find(self, service: LocalService, stop: Callable[[], bool]) -> Found | None:
+        """As `find`; one that is just coming or going is waited for, and our own is ended when it is hung."""
+        end = time.monotonic() + _COMING_OR_GOING
+        while True:
+            try:
+                return find(service.library, self.patience)
+            except UnreachableError as error:
+                if isinstance(error.__cause__, ConnectionRefusedError):
+                    if time.monotonic() > end:  # its number was given to another process after a crash
+                        return None
+                else:
+                    self._silences += isinstance(error.__cause__, TimeoutError)
+                    if self._silences < _SILENCES or self._process is None or not self._process.runs:
+                        raise
+                    self._silences = 0
+                    self._process.kill()
+                    return None
+            if stop():
+                raise StoppedError
+            self._closed.wait(0.1)
 
     def _start(self, program: Path, library: Path) -> ServiceProcess:
         now = time.monotonic()

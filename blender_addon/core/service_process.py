@@ -79,11 +79,6 @@ def find(library: Path, patience: Patience) -> Found | None:
         return None
     try:
         return check(address, patience)
-    except UnreachableError as error:
-        # a port where nobody listens: it crashed, or it has only just begun or is about to end
-        if isinstance(error.__cause__, ConnectionRefusedError):
-            return None
-        raise
     except NonsenseError:
         return None  # the port was given to another program after a crash
 
@@ -97,7 +92,7 @@ def check(address: Address, patience: Patience) -> Found:
     try:
         health = connection.ask("GET", f"/v{API}/health")
     except RefusedError as refusal:
-        if refusal.status in (401, 403):
+        if refusal.status == 401:
             raise AddonError(
                 f"The vlogger service at {address.url} refuses the token. Copy it again from the file `token` in the "
                 "service's library."
@@ -197,17 +192,20 @@ class ServiceProcess:
                 if time.monotonic() > end:
                     raise StartError(self._sentence("did not get ready in time")) from None
             if not talks:
+                with suppress(subprocess.TimeoutExpired):  # its last word was heard before its end
+                    self._process.wait(5.0)
                 raise StartError(self._sentence("ended at once"))
-            found = find(self._library, patience)
-            if found is not None:
-                return found
+            with suppress(UnreachableError):  # that is what another has left behind
+                found = find(self._library, patience)
+                if found is not None:
+                    return found
 
     def kill(self) -> None:
         """End it now, whatever it does. Its jobs are kept."""
         self._process.kill()
         self._process.wait()
 
-    def end(self, within: float = 5.0) -> None:
+    def end(self, within: float = 10.0) -> None:
         """Ask it to end, and end it if it doesn't. Its jobs are kept: what was being worked on begins again."""
         with suppress(OSError):
             self._process.stdin.close()  # type: ignore[union-attr]
@@ -222,6 +220,7 @@ class ServiceProcess:
                 self._lines.append(line.decode(errors="replace").rstrip())
                 self._heard.put(True)
         self._heard.put(False)
+        self._process.wait()  # whoever looks for its number must not find what is left of it
 
     def _sentence(self, what: str) -> str:
         words = " ".join(line for line in list(self._lines)[-3:] if line)
@@ -252,7 +251,7 @@ def _written_address(library: Path) -> Address | None:
     """
     written = _written(library)
     pid = written.get("pid")
-    if not isinstance(pid, int) or not _runs(pid):
+    if type(pid) is not int or not _runs(pid):
         return None
     try:
         token = (library / "token").read_text("ascii").strip()

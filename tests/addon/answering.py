@@ -23,6 +23,17 @@ def error(status: int, message: str) -> bytes:
     return http(status, json.dumps({"error": {"code": "c", "message": message}}).encode())
 
 
+def read_head(one: socket.socket) -> bytes:
+    """The head of the next request, b"" if there is none; the body stays where it is."""
+    head = b""
+    while not head.endswith(b"\r\n\r\n"):
+        byte = one.recv(1)
+        if not byte:
+            return b""
+        head += byte
+    return head
+
+
 @contextmanager
 def answering(answer: Callable[[bytes, socket.socket], bytes | None]) -> Iterator[str]:
     """The URL of a server. `answer` gets each request's head and the socket; None ends the connection."""
@@ -30,23 +41,12 @@ def answering(answer: Callable[[bytes, socket.socket], bytes | None]) -> Iterato
     talks: list[socket.socket] = []
 
     def talk(one: socket.socket) -> None:
-        received = b""
-        try:
-            while True:
-                while b"\r\n\r\n" not in received:
-                    block = one.recv(65536)
-                    if not block:
-                        return
-                    received += block
-                head, _, received = received.partition(b"\r\n\r\n")
+        with one, suppress(OSError):
+            while head := read_head(one):
                 said = answer(head, one)
                 if said is None:
                     return
                 one.sendall(said)
-        except OSError:
-            pass
-        finally:
-            one.close()
 
     def serve() -> None:
         while True:
