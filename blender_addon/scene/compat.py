@@ -7,6 +7,7 @@ slots, one for each data-block, so that body and face share an Action; 5.0 remov
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import bpy
@@ -106,3 +107,30 @@ def strip_frames(strip: Any) -> StripFrames:
         strip.frame_final_start,
         strip.frame_final_end,
     )
+
+
+def slot_for(action: Any, id_block: Any) -> Any:
+    """The slot of an Action that was made for a data-block; None before 4.4, or if it has none."""
+    if not SLOTS or action is None:
+        return None
+    fitting = [slot for slot in action.slots if slot.target_id_type == id_block.id_type]
+    return next((slot for slot in fitting if slot.name_display == id_block.name), fitting[0] if len(fitting) == 1 else None)
+
+
+def user_folder() -> Path:
+    """The folder for what the add-on keeps outside of blend files; it survives updates of the add-on.
+
+    An extension has one of its own since 4.2.
+    """
+    package = __package__.rpartition(".")[0]
+    if package.startswith("bl_ext."):
+        return Path(bpy.utils.extension_path_user(package, path="", create=True))
+    return Path(bpy.utils.user_resource("DATAFILES", path="vlogger", create=True))
+
+
+def draw_progress(layout: Any, done: float, text: str) -> None:
+    """A progress bar in a panel; before 4.0 there was none, and it is a line of text."""
+    if hasattr(layout, "progress"):
+        layout.progress(factor=done, type="BAR", text=text)
+    else:
+        layout.label(text=f"{done:.0%}  {text}", icon="SORTTIME")

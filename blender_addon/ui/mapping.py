@@ -1,0 +1,59 @@
+"""Which bones and shape keys of a rig perform what: found by the matcher, corrected by the user, kept for next time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ..core.corrections import Correction, read_correction, save_correction
+from ..core.descriptions import Descriptions, load_descriptions
+from ..core.matching import match_rig
+from ..core.names import JOINT_NAMES
+from ..core.rig import Rig, RigMapping
+from ..scene.compat import user_folder
+from ..scene.rigs import read_rig
+
+_PACKAGE = Path(__file__).parents[1]
+
+
+def mapping_of(armature: Any) -> tuple[Rig, RigMapping]:
+    """The rig as it is, and how a take drives it.
+
+    Raises AddonError if its correction can't be read.
+    """
+    rig = read_rig(armature)
+    return rig, match_rig(rig, descriptions(), read_correction(corrections_folder(), rig))[0]
+
+
+def descriptions() -> Descriptions:
+    """What is known of other people's rigs: in the extension itself, or beside it in a checkout."""
+    inside = _PACKAGE / "rigs"
+    return load_descriptions(inside if inside.is_dir() else _PACKAGE.parent / "rigs")
+
+
+def corrections_folder() -> Path:
+    return user_folder() / "rigs"
+
+
+def list_bones(armature: Any, mapping: RigMapping) -> None:
+    """Put the mapping into the panel's list."""
+    listed = armature.vlogger.bones
+    listed.clear()
+    for joint in JOINT_NAMES:
+        match = mapping.bones.get(joint)
+        row = listed.add()
+        row.name = joint
+        row.bone, row.reason = (match.target, match.reason) if match else ("", "no bone found")
+
+
+def keep_correction(armature: Any) -> Path:
+    """Keep what the panel's list says as this rig's correction; returns its file.
+
+    Raises AddonError if it can't be kept.
+    """
+    rig = read_rig(armature)
+    found = match_rig(rig, descriptions())[0].bones
+    listed = {row.name: row.bone or None for row in armature.vlogger.bones}
+    by_hand = {joint: bone for joint, bone in listed.items() if bone != (found[joint].target if joint in found else None)}
+    old = read_correction(corrections_folder(), rig)
+    return save_correction(corrections_folder(), rig, Correction(by_hand, old.keys if old else {}))

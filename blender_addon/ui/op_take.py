@@ -1,0 +1,267 @@
+"""Making takes, choosing among them, and what can be done with one."""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+from pathlib import Path
+from typing import Any
+
+import bpy
+from bpy.props import BoolProperty
+
+from ..core.dials import Dials
+from ..core.errors import AddonError
+from ..core.rig import RigMapping
+from ..scene import sound as sounds
+from ..scene.compat import put_on_track, user_folder
+from ..scene.performing import Part
+from ..scene.rigs import face_meshes
+from ..scene.sound import SceneSound, rate_of
+from .mapping import mapping_of
+from .operator import Operator, no_rig, rig_of
+from .session import session
+from .takes import DIALS, forget_take, free_name, show_take, shown_take, take_file
+
+_USUAL = {name: Dials.__dataclass_fields__[name].default for name in DIALS}
+
+
+class VLOGGER_OT_animate(Operator):
+    """Animate the rig to the sound"""
+
+    bl_idname = "vlogger.animate"
+    bl_label = "Animate"
+
+    another: BoolProperty(name="Another", description="With a new seed", default=False, options={"SKIP_SAVE"})
+
+    @classmethod
+    def disabled(cls, context: Any) -> str:
+        reason = no_rig(context)
+        if not reason and rig_of(context).name in session().making:
+            return "A take of this rig is being made: cancel it, or wait"
+        return reason
+
+    def run(self, context: Any) -> str:
+        scene, armature, settings = context.scene, rig_of(context), context.scene.vlogger
+        sound = chosen_sound(scene)
+        rig, mapping = mapping_of(armature)
+        check_usable(armature, mapping)
+        folder = takes_folder()
+        path = sounds.heard_file(sound, scene, folder)
+        if self.another:
+            settings.seed = random.randrange(1, 100_000)
+        job = {
+            "kind": "animate",
+            "request": {
+                "audio": path,
+                "text": settings.text.strip() or None,
+                "language": settings.language,
+                "fps": min(max(rate_of(scene), 1.0), 240.0),
+                "seed": settings.seed,
+                "style": {name: getattr(settings, name) for name in ("energy", "gesture", "head", "gaze", "blink")},
+            },
+        }
+        name = free_name(armature, f"{sound.name} {settings.seed}" if settings.seed else sound.name)
+        part = Part(scene.name, armature.name, name, sound.frame, rate_of(scene), rig, mapping)
+        take = armature.vlogger.takes.add()
+        take.name, take.start, take.job = name, sound.frame, "asked"
+        armature.vlogger["take"] = len(armature.vlogger.takes) - 1  # without showing it: nothing is there yet
+        placed = (sound.name, path) if settings.place_sound and sound.source == "file" else None
+        session().animate(job, folder / safe_name(name), part, placed)
+        return ""
+
+
+class VLOGGER_OT_cancel(Operator):
+    """Stop making the take; the rig is as before"""
+
+    bl_idname = "vlogger.cancel"
+    bl_label = "Cancel"
+    bl_options = {"INTERNAL"}  # noqa: RUF012
+
+    @classmethod
+    def disabled(cls, context: Any) -> str:
+        armature = rig_of(context)
+        return "" if armature is not None and armature.name in session().making else "Nothing is being made"
+
+    def run(self, context: Any) -> str:
+        session().cancel(rig_of(context).name)
+        return ""
+
+
+class _TakeOperator(Operator):
+    @classmethod
+    def disabled(cls, context: Any) -> str:
+        reason = no_rig(context)
+        if reason:
+            return reason
+        take = shown_take(rig_of(context))
+        if take is None:
+            return "This rig has no take yet: press Animate"
+        return "This take is still being made" if take.job else ""
+
+
+class VLOGGER_OT_show_take(_TakeOperator):
+    """Animate the rig by this take"""
+
+    bl_idname = "vlogger.show_take"
+    bl_label = "Show Take"
+
+    def run(self, context: Any) -> str:
+        show_take(context, rig_of(context))
+        return ""
+
+
+class VLOGGER_OT_forget_take(_TakeOperator):
+    """Take this take off the list, and its Actions out of the file"""
+
+    bl_idname = "vlogger.forget_take"
+    bl_label = "Delete Take"
+
+    def run(self, context: Any) -> str:
+        armature = rig_of(context)
+        name = shown_take(armature).name
+        forget_take(armature, armature.vlogger.take)
+        show_take(context, armature)
+        return f"{name} is deleted."
+
+
+class VLOGGER_OT_same_again(_TakeOperator):
+    """Set the panel to what this take was made with, so that Animate makes it, or a variation of it, again"""
+
+    bl_idname = "vlogger.same_again"
+    bl_label = "Use Its Settings"
+
+    def run(self, context: Any) -> str:
+        settings, take = context.scene.vlogger, shown_take(rig_of(context))
+        request = request_of(take)
+        settings.source, settings.file = "file", str(request.get("audio", settings.file))
+        settings.text = request.get("text") or ""
+        settings.seed = int(request.get("seed", 0))
+        with_default = {"energy": 1.0, "gesture": 1.0, "head": 1.0, "gaze": 1.0, "blink": 1.0, **request.get("style", {})}
+        for name, value in with_default.items():
+            setattr(settings, name, value)
+        try:
+            settings.language = str(request.get("language", "en"))
+        except TypeError as error:
+            raise AddonError(f"The take's language, {request.get('language')}, is not in the list.") from error
+        return f"The panel is set as {take.name} was made."
+
+
+class VLOGGER_OT_put_on_track(_TakeOperator):
+    """Make this take an NLA strip of its own, so that takes and other animation can be mixed"""
+
+    bl_idname = "vlogger.put_on_track"
+    bl_label = "Push to NLA"
+
+    def run(self, context: Any) -> str:
+        armature = rig_of(context)
+        take = shown_take(armature)
+        show_take(context, armature)
+        for owner in (armature, *(mesh.data.shape_keys for mesh in face_meshes(armature))):
+            animation = owner.animation_data
+            if animation is not None and animation.action is not None:
+                action = animation.action
+                start, end = (action.frame_start, action.frame_end) if action.use_frame_range else action.frame_range
+                put_on_track(owner, take.name, start, end)
+                animation.action = None
+        return f"{take.name} is an NLA strip."
+
+
+class VLOGGER_OT_reset_dials(_TakeOperator):
+    """Set all dials to leave the take as it was made"""
+
+    bl_idname = "vlogger.reset_dials"
+    bl_label = "Reset Dials"
+
+    def run(self, context: Any) -> str:
+        take = shown_take(rig_of(context))
+        for name, value in _USUAL.items():
+            setattr(take, name, value)
+        return ""
+
+
+class VLOGGER_OT_rekey(_TakeOperator):
+    """Key this take anew from its file; pinned keys (type Extreme) are kept, and the take bends to them"""
+
+    bl_idname = "vlogger.rekey"
+    bl_label = "Key Anew"
+
+    @classmethod
+    def disabled(cls, context: Any) -> str:
+        reason = super().disabled(context)
+        if not reason and take_file(shown_take(rig_of(context))) is None:
+            return "The file of this take is gone: make the take again"
+        return reason
+
+    def run(self, context: Any) -> str:
+        armature = rig_of(context)
+        session().rekey(armature, shown_take(armature))
+        return ""
+
+
+def chosen_sound(scene: Any) -> SceneSound:
+    """The sound that the panel says. Raises AddonError if there is none."""
+    settings = scene.vlogger
+    if settings.source == "file":
+        return sounds.of_file(scene, settings.file)
+    if settings.source == "speaker":
+        if settings.speaker is None or settings.speaker.data.sound is None:
+            raise AddonError("No speaker with a sound is picked. Pick one, or choose a strip or a file.")
+        return sounds.of_speaker(scene, settings.speaker)
+    for sound in sounds.sounds_in(scene):
+        if sound.source == "strip" and sound.name == settings.strip:
+            return sound
+    raise AddonError("The sequencer has no such sound strip. Add the sound there, or choose a file.")
+
+
+def check_usable(armature: Any, mapping: RigMapping) -> None:
+    """Raises AddonError if a take would move nothing of this rig, or nothing of it may be changed."""
+    if not mapping.bones and not mapping.face:
+        raise AddonError(
+            f"{armature.name} has neither bones nor shape keys that a take could move. Open Rig in the panel and assign them."
+        )
+    if armature.library is not None:
+        raise AddonError(
+            f"{armature.name} is linked from {Path(armature.library.filepath).name} and can't be animated here. "
+            "Make it a library override: Object > Library Override > Make."
+        )
+
+
+def takes_folder() -> Path:
+    """Where takes are kept: beside the blend file, or in the add-on's folder while that has no name."""
+    folder = Path(bpy.path.abspath("//vlogger")) if bpy.data.filepath else user_folder() / "takes"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise AddonError(f"Takes can't be kept in {folder} ({error.strerror}). Save the blend file elsewhere.") from error
+    return folder
+
+
+def safe_name(name: str) -> str:
+    """A take's name as the name of a folder, on every system."""
+    return re.sub(r"[^\w. -]", "_", name).strip(" .")[:80] or "take"
+
+
+def request_of(take: Any) -> dict[str, Any]:
+    """The request that a take was made with, from its Action. Raises AddonError if it is not there."""
+    try:
+        meta = json.loads(str(take.action["vlogger"]))
+        request = meta.get("request", meta)
+        if not isinstance(request, dict):
+            raise ValueError("it is no request")
+        return request
+    except (KeyError, ValueError, TypeError, AttributeError) as error:
+        raise AddonError(f"{take.name} doesn't say what it was made with. Animate anew.") from error
+
+
+CLASSES = (
+    VLOGGER_OT_animate,
+    VLOGGER_OT_cancel,
+    VLOGGER_OT_show_take,
+    VLOGGER_OT_forget_take,
+    VLOGGER_OT_same_again,
+    VLOGGER_OT_put_on_track,
+    VLOGGER_OT_reset_dials,
+    VLOGGER_OT_rekey,
+)

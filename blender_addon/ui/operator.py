@@ -1,0 +1,69 @@
+"""What all operators have in common: an error is a sentence, and a grey button says why it is grey."""
+
+from __future__ import annotations
+
+import traceback
+from typing import Any
+
+import bpy
+
+from ..core.errors import AddonError
+from .session import session
+
+
+class Operator(bpy.types.Operator):
+    """An operator whose `run` does the work, and whose `disabled` says why it can't, "" if it can."""
+
+    bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012 (Blender's way)
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        reason = cls.disabled(context)
+        if reason:
+            cls.poll_message_set(reason)
+        return not reason
+
+    @classmethod
+    def disabled(cls, context: Any) -> str:
+        return ""
+
+    def execute(self, context: Any) -> set[str]:
+        try:
+            said = self.run(context)
+        except Exception as error:
+            if not isinstance(error, AddonError):  # our own fault: the trace is for the console, the sentence for the user
+                traceback.print_exc()
+                fault = f"The add-on itself failed ({type(error).__name__}: {error}). Press Copy Report and send it to us."
+                error = AddonError(fault)
+            session().tell(error)
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        if said:
+            self.report({"INFO"}, said)
+        return {"FINISHED"}
+
+    def run(self, context: Any) -> str:
+        """Do it; returns a sentence for the status bar, "" if what was done shows itself. Raises AddonError."""
+        raise NotImplementedError
+
+
+def rig_of(context: Any) -> Any | None:
+    """The armature that the panel is about: the one that was picked, else the active one, or that of the active mesh."""
+    picked = context.scene.vlogger.rig
+    if picked is not None and picked.name in context.scene.objects:
+        return picked
+    active = context.object
+    while active is not None:
+        if active.type == "ARMATURE":
+            return active
+        carried = active.find_armature() if active.type == "MESH" else None
+        active = carried or active.parent
+    armatures = [thing for thing in context.scene.objects if thing.type == "ARMATURE"]
+    return armatures[0] if len(armatures) == 1 else None
+
+
+def no_rig(context: Any) -> str:
+    """Why there is no rig, "" if there is one."""
+    if rig_of(context) is not None:
+        return ""
+    return "There is no rig: select an armature, or add one with Add > Armature > VLOGGER Character"

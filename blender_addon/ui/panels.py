@@ -1,0 +1,232 @@
+"""The panels in the sidebar of the 3D view."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import Any
+
+import bpy
+
+from ..core.service_process import OtherVersionError, StartError
+from ..scene.compat import draw_progress
+from .operator import no_rig, rig_of
+from .session import session
+from .takes import DIALS, shown_take, take_file
+
+_WIDE = 7.0
+"""Pixels that a letter takes in the panel, about, at the usual scale."""
+
+
+class _Panel:
+    bl_space_type = "VIEW_3D"
+    bl_region_type = "UI"
+    bl_category = "VLOGGER"
+
+
+class VLOGGER_PT_animate(_Panel, bpy.types.Panel):
+    """Sound, text and rig; the button; and what goes on."""
+
+    bl_label = "VLOGGER"
+
+    def draw(self, context: Any) -> None:
+        layout, settings = self.layout, context.scene.vlogger
+        layout.use_property_split, layout.use_property_decorate = True, False
+        column = layout.column()
+        row = column.row()
+        row.use_property_split = False
+        row.prop(settings, "source", expand=True)
+        column.prop(settings, settings.source, text=settings.bl_rna.properties[settings.source].name)
+        column.prop(settings, "text")
+        column.prop(settings, "language")
+        column = layout.column()
+        armature = rig_of(context)
+        column.prop(settings, "rig", text="Rig")
+        if settings.rig is None and armature is not None:
+            _hint(column, f"Active: {armature.name}", "ARMATURE_DATA")
+        column.prop(settings, "seed")
+        column.prop(settings, "place_sound")
+        self._button(context, armature)
+        draw_notice(layout, context)
+
+    def _button(self, context: Any, armature: Any) -> None:
+        layout, making = self.layout, session().making.get(armature.name) if armature is not None else None
+        if making is None:
+            row = layout.row(align=True)
+            row.scale_y = 1.6
+            row.operator("vlogger.animate", icon="PLAY")
+            row.operator("vlogger.animate", text="", icon="FILE_REFRESH").another = True
+            reason = no_rig(context)
+            if reason:
+                draw_text(layout, reason, context, "INFO")
+            return
+        handle, seconds = making.handle, making.performing.frames / max(making.performing.fps, 1.0)
+        words = [handle.stage or ("Waiting for the service" if handle.state == "sending" else handle.state.capitalize())]
+        if handle.left is not None:
+            words.append(f"{handle.left:.0f} s left")
+        if seconds:
+            words.append(f"{seconds:.1f} s keyed")
+        draw_progress(layout, handle.done, ", ".join(words))
+        row = layout.row()
+        row.enabled = not handle.cancelling
+        row.operator("vlogger.cancel", text="Cancelling …" if handle.cancelling else "Cancel (Esc)", icon="X")
+
+
+class VLOGGER_PT_style(_Panel, bpy.types.Panel):
+    """How the next take is performed."""
+
+    bl_label = "Style of the Next Take"
+    bl_parent_id = "VLOGGER_PT_animate"
+    bl_options = {"DEFAULT_CLOSED"}  # noqa: RUF012
+
+    def draw(self, context: Any) -> None:
+        layout = self.layout
+        layout.use_property_split, layout.use_property_decorate = True, False
+        for name in ("energy", "gesture", "head", "gaze", "blink"):
+            layout.prop(context.scene.vlogger, name, slider=True)
+
+
+class VLOGGER_UL_takes(bpy.types.UIList):
+    """The takes of a rig."""
+
+    def draw_item(
+        self, context: Any, layout: Any, data: Any, item: Any, icon: Any, active_data: Any, active_property: Any
+    ) -> None:
+        row = layout.row(align=True)
+        row.prop(item, "name", text="", emboss=False, icon="SORTTIME" if item.job else "ACTION")
+        if not item.job and take_file(item) is None:
+            row.label(text="", icon="UNLINKED")
+
+
+class VLOGGER_PT_takes(_Panel, bpy.types.Panel):
+    """The takes of the rig, side by side."""
+
+    bl_label = "Takes"
+    bl_parent_id = "VLOGGER_PT_animate"
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        armature = rig_of(context)
+        return armature is not None and len(armature.vlogger.takes) > 0
+
+    def draw(self, context: Any) -> None:
+        layout, settings = self.layout, rig_of(context).vlogger
+        row = layout.row()
+        row.template_list("VLOGGER_UL_takes", "", settings, "takes", settings, "take", rows=3)
+        column = row.column(align=True)
+        column.operator("vlogger.forget_take", text="", icon="REMOVE")
+        column.operator("vlogger.same_again", text="", icon="COPYDOWN")
+        column.operator("vlogger.put_on_track", text="", icon="NLA")
+
+
+class VLOGGER_PT_dials(_Panel, bpy.types.Panel):
+    """Dials that act on the take that is there."""
+
+    bl_label = "Dials of This Take"
+    bl_parent_id = "VLOGGER_PT_takes"
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        armature = rig_of(context)
+        take = shown_take(armature) if armature is not None else None
+        return take is not None and not take.job
+
+    def draw(self, context: Any) -> None:
+        layout, armature = self.layout, rig_of(context)
+        layout.use_property_split, layout.use_property_decorate = True, False
+        take = shown_take(armature)
+        column = layout.column()
+        column.enabled = take_file(take) is not None
+        for name in DIALS:
+            column.prop(take, name, slider=True)
+        if not column.enabled:
+            draw_text(layout, "The file of this take is gone: make the take again to use its dials.", context, "UNLINKED")
+        layout.operator("vlogger.reset_dials")
+        column = layout.column(heading="Pins")
+        column.prop(armature.vlogger, "pin_reach")
+        column.operator("vlogger.rekey", icon="KEYTYPE_EXTREME_VEC")
+
+
+class VLOGGER_UL_bones(bpy.types.UIList):
+    """The joints of a take and the bones that perform them."""
+
+    def draw_item(
+        self, context: Any, layout: Any, data: Any, item: Any, icon: Any, active_data: Any, active_property: Any
+    ) -> None:
+        split = layout.split(factor=0.42)
+        split.label(text=item.name.replace("_", " ").replace(" smplhf", ""))
+        split.prop_search(item, "bone", data.id_data.data, "bones", text="")
+
+
+class VLOGGER_PT_rig(_Panel, bpy.types.Panel):
+    """Which bones and shape keys perform what."""
+
+    bl_label = "Rig"
+    bl_parent_id = "VLOGGER_PT_animate"
+    bl_options = {"DEFAULT_CLOSED"}  # noqa: RUF012
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        return rig_of(context) is not None
+
+    def draw(self, context: Any) -> None:
+        layout, settings = self.layout, rig_of(context).vlogger
+        layout.operator("vlogger.match_rig", icon="VIEWZOOM")
+        if not settings.bones:
+            return
+        column = layout.column(align=True)
+        kind = settings.kind or "read by its structure"
+        column.label(text=f"{kind}, {settings.score:.0%} sure", icon="ARMATURE_DATA")
+        face = f"{settings.face_kind}, {settings.face_keys} shape keys" if settings.face_keys else "no face"
+        column.label(text=face, icon="SHAPEKEY_DATA")
+        for problem in filter(None, settings.problems.split("\n")):
+            draw_text(layout, problem, context, "INFO")
+        layout.template_list("VLOGGER_UL_bones", "", settings, "bones", settings, "bone", rows=6)
+        if 0 <= settings.bone < len(settings.bones):
+            draw_text(layout, settings.bones[settings.bone].reason, context)
+        layout.operator("vlogger.keep_correction", icon="FILE_TICK")
+
+
+def draw_notice(layout: Any, context: Any) -> None:
+    """What the session tells, with the buttons that help."""
+    held = session()
+    if held.notice is None:
+        if held.service.state in ("starting", "away"):
+            draw_text(layout, held.service.sentence, context, "SORTTIME" if held.service.state == "starting" else "ERROR")
+        return
+    box, error = layout.box(), held.notice.error
+    draw_text(box, held.notice.sentence, context, "ERROR" if error is not None else "CHECKMARK")
+    row = box.row(align=True)
+    if isinstance(error, OtherVersionError):
+        row.operator("vlogger.connect", text="Replace It").replace = True
+    elif isinstance(error, StartError):
+        row.operator("vlogger.preferences", icon="PREFERENCES")
+        row.operator("vlogger.connect", icon="FILE_REFRESH")
+    if error is not None:
+        row.operator("vlogger.copy_report", text="Copy Report", icon="COPYDOWN")
+    row.operator("vlogger.dismiss", text="", icon="X")
+
+
+def draw_text(layout: Any, text: str, context: Any, icon: str = "NONE") -> None:
+    """A sentence over as many lines as the panel's width asks for."""
+    scale = context.preferences.system.ui_scale
+    letters = max(int(context.region.width / (_WIDE * scale)) - 5, 20)
+    column = layout.column(align=True)
+    for i, line in enumerate(textwrap.wrap(text, letters)):
+        column.label(text=line, icon=icon if i == 0 else ("BLANK1" if icon != "NONE" else "NONE"))
+
+
+def _hint(layout: Any, text: str, icon: str) -> None:
+    row = layout.row()
+    row.active = False
+    row.label(text=text, icon=icon)
+
+
+CLASSES = (
+    VLOGGER_PT_animate,
+    VLOGGER_PT_style,
+    VLOGGER_UL_takes,
+    VLOGGER_PT_takes,
+    VLOGGER_PT_dials,
+    VLOGGER_UL_bones,
+    VLOGGER_PT_rig,
+)

@@ -1,0 +1,160 @@
+"""What the add-on keeps in the blend file: the choices of the panel, and the takes of each rig.
+
+Properties are annotations, as Blender wants them, so this module must not postpone their evaluation.
+"""
+
+from typing import Any
+
+import bpy
+from bpy.props import (
+    BoolProperty,
+    CollectionProperty,
+    EnumProperty,
+    FloatProperty,
+    IntProperty,
+    PointerProperty,
+    StringProperty,
+)
+
+from ..scene.sound import sounds_in
+
+LANGUAGES = (
+    ("en", "English", ""), ("de", "German", ""), ("fr", "French", ""), ("es", "Spanish", ""), ("it", "Italian", ""),
+    ("pt", "Portuguese", ""), ("pt-br", "Portuguese (Brazil)", ""), ("nl", "Dutch", ""), ("sv", "Swedish", ""),
+    ("da", "Danish", ""), ("nb", "Norwegian", ""), ("fi", "Finnish", ""), ("pl", "Polish", ""), ("cs", "Czech", ""),
+    ("hu", "Hungarian", ""), ("ro", "Romanian", ""), ("el", "Greek", ""), ("tr", "Turkish", ""),
+    ("ru", "Russian", ""), ("uk", "Ukrainian", ""), ("ar", "Arabic", ""), ("he", "Hebrew", ""), ("fa", "Persian", ""),
+    ("hi", "Hindi", ""), ("ja", "Japanese (kana)", ""), ("ko", "Korean", ""), ("cmn", "Chinese (Mandarin)", ""),
+    ("vi", "Vietnamese", ""), ("id", "Indonesian", ""), ("sw", "Swahili", ""),
+)  # fmt: skip
+
+
+def _dial(name: str, description: str, **more: Any) -> Any:
+    return FloatProperty(name=name, description=description, default=1.0, min=0.0, max=2.0, subtype="FACTOR", **more)
+
+
+def _dials_turned(rig: Any, context: Any) -> None:
+    from .session import session
+
+    session().dials_turned(rig.id_data)
+
+
+def _take_chosen(rig: Any, context: Any) -> None:
+    from .takes import show_take
+
+    show_take(context, rig.id_data)
+
+
+_strips_shown: list[tuple[str, str, str]] = []
+"""Blender keeps no copy of the words of a dynamic list; without this they are freed while they are drawn."""
+
+
+def _strips(settings: Any, context: Any) -> list[tuple[str, str, str]]:
+    found = [(sound.name, sound.name, str(sound.path or "packed into the blend file"))
+             for sound in sounds_in(context.scene) if sound.source == "strip"]  # fmt: skip
+    _strips_shown[:] = found or [("", "No sound strip in the sequencer", "")]
+    return _strips_shown
+
+
+class VloggerSceneSettings(bpy.types.PropertyGroup):
+    """The panel's choices for the next take."""
+
+    source: EnumProperty(
+        name="Sound",
+        items=(
+            ("strip", "Strip", "A sound strip of the sequencer", "SEQUENCE", 0),
+            ("speaker", "Speaker", "A speaker object", "SPEAKER", 1),
+            ("file", "File", "A sound or video file", "FILE_FOLDER", 2),
+        ),
+        default="file",
+    )
+    strip: EnumProperty(name="Strip", description="The sound strip that is spoken", items=_strips)
+    speaker: PointerProperty(
+        name="Speaker", type=bpy.types.Object, poll=lambda self, thing: bool(thing.type == "SPEAKER")
+    )
+    file: StringProperty(name="File", description="A sound or video file", subtype="FILE_PATH")
+    text: StringProperty(name="Text", description="What is said, if you know it: the lips follow it exactly")
+    language: EnumProperty(name="Language", items=LANGUAGES, default="en")
+    rig: PointerProperty(
+        name="Rig",
+        description="The armature that performs; empty is the active one",
+        type=bpy.types.Object,
+        poll=lambda self, thing: bool(thing.type == "ARMATURE"),
+    )
+    seed: IntProperty(name="Seed", description="Another seed is another take of the same line", min=0, max=2**31 - 1)
+    energy: _dial("Energy", "How lively the whole performance is")
+    gesture: _dial("Gesture", "How much the hands and arms do")
+    head: _dial("Head", "How much the head moves")
+    gaze: _dial("Gaze", "How much the eyes wander")
+    blink: _dial("Blink", "How often the eyes blink")
+    place_sound: BoolProperty(
+        name="Place Sound", description="Put the sound into the sequencer, if it is not heard yet", default=True
+    )
+
+
+class VloggerFaceAction(bpy.types.PropertyGroup):
+    """The Action of one face mesh in a take, where body and faces can't share one (Blender before 4.4)."""
+
+    mesh: PointerProperty(type=bpy.types.Object)
+    action: PointerProperty(type=bpy.types.Action)
+
+
+class VloggerTake(bpy.types.PropertyGroup):
+    """One take of a rig: its Actions, the file that it is keyed from, and the dials as they are set for it."""
+
+    action: PointerProperty(type=bpy.types.Action)
+    faces: CollectionProperty(type=VloggerFaceAction)
+    path: StringProperty(name="Take File", subtype="FILE_PATH")
+    start: FloatProperty(description="The scene's frame on which it begins")
+    job: StringProperty(description="The service's name of the job that makes it; empty when it is made")
+    jaw: _dial("Jaw", "How far the mouth opens; where the lips touch they still touch", update=_dials_turned)
+    lips: _dial("Lips", "How much the lips purse, spread and show the teeth", update=_dials_turned)
+    head: _dial("Head", "How far the head moves", update=_dials_turned)
+    gaze: _dial("Gaze", "How far the eyes turn", update=_dials_turned)
+    gesture: _dial("Gesture", "How far arms and hands move", update=_dials_turned)
+    blink: _dial("Blink", "How far the lids come down", update=_dials_turned)
+    smoothing: FloatProperty(
+        name="Smoothing",
+        description="Calms the motion; the lips still close and the eyes still blink",
+        min=0.0,
+        max=1.0,
+        subtype="FACTOR",
+        update=_dials_turned,
+    )
+
+
+class VloggerBone(bpy.types.PropertyGroup):
+    """A joint of the take, and the bone that performs it; `name` is the joint."""
+
+    bone: StringProperty(name="Bone", description="The bone that performs this joint; empty is none")
+    reason: StringProperty()
+
+
+class VloggerRigSettings(bpy.types.PropertyGroup):
+    """What belongs to one rig."""
+
+    takes: CollectionProperty(type=VloggerTake)
+    take: IntProperty(name="Take", description="The take that is shown", update=_take_chosen)
+    bones: CollectionProperty(type=VloggerBone)
+    bone: IntProperty(name="Joint")
+    kind: StringProperty()
+    face_kind: StringProperty()
+    face_keys: IntProperty()
+    score: FloatProperty()
+    problems: StringProperty(description="Sentences, one a line")
+    pin_reach: IntProperty(
+        name="Reach", description="Frames around a pinned key over which the take bends to it", default=8, min=1, max=250
+    )
+
+
+CLASSES = (VloggerSceneSettings, VloggerFaceAction, VloggerTake, VloggerBone, VloggerRigSettings)
+
+
+def register() -> None:
+    bpy.types.Scene.vlogger = PointerProperty(type=VloggerSceneSettings)
+    bpy.types.Object.vlogger = PointerProperty(type=VloggerRigSettings)
+
+
+def unregister() -> None:
+    del bpy.types.Scene.vlogger
+    del bpy.types.Object.vlogger

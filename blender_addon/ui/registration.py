@@ -1,0 +1,73 @@
+"""Everything that is registered with Blender, in order, and taken back in the reverse."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import bpy
+from bpy.app.handlers import persistent
+
+from . import op_character, op_import, op_rig, op_service, op_take, panels, preferences, properties
+from .session import Session, close_session, open_session, session
+
+_CLASSES = (
+    *properties.CLASSES,
+    *preferences.CLASSES,
+    *op_take.CLASSES,
+    *op_rig.CLASSES,
+    *op_service.CLASSES,
+    *op_character.CLASSES,
+    *op_import.CLASSES,
+    *panels.CLASSES,
+)
+_WITH_MORE = (properties, op_character, op_import)
+"""They have properties or menus besides."""
+
+
+def register() -> None:
+    for cls in _CLASSES:
+        bpy.utils.register_class(cls)
+    for module in _WITH_MORE:
+        module.register()
+    open_session(Session(preferences.chosen_service, _redraw))
+    for handlers, handler in _handlers():
+        handlers.append(handler)
+    bpy.app.timers.register(_tick, first_interval=0.5, persistent=True)
+
+
+def unregister() -> None:
+    if bpy.app.timers.is_registered(_tick):
+        bpy.app.timers.unregister(_tick)
+    for handlers, handler in _handlers():
+        handlers.remove(handler)
+    close_session()
+    for module in reversed(_WITH_MORE):
+        module.unregister()
+    for cls in reversed(_CLASSES):
+        bpy.utils.unregister_class(cls)
+
+
+def _handlers() -> list[tuple[Any, Any]]:
+    on = bpy.app.handlers
+    return [(on.load_pre, _leave_file), (on.undo_post, _start_over), (on.redo_post, _start_over)]
+
+
+def _tick() -> float:
+    return session().tick()
+
+
+@persistent
+def _leave_file(*_: Any) -> None:
+    session().leave_file()
+
+
+@persistent
+def _start_over(*_: Any) -> None:
+    session().start_over()
+
+
+def _redraw() -> None:
+    for window in bpy.context.window_manager.windows:
+        for area in window.screen.areas:
+            if area.type == "VIEW_3D":
+                area.tag_redraw()

@@ -1,0 +1,312 @@
+"""What goes on while Blender is open: the client of the service, and the takes that are being made and keyed.
+
+One timer drives it. It never waits, and works for some milliseconds at a time at most.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import bpy
+
+from ..core.client import Client
+from ..core.errors import AddonError
+from ..core.jobs import Answered, CurvesCame, Ended, FileCame, FrameCame, JobHandle, ServiceChanged
+from ..core.service_process import LocalService, RemoteService
+from ..core.take import Take
+from ..scene.performing import Part, Performing
+from ..scene.pins import find_pins
+from ..scene.sound import place_sound, rate_of
+from .takes import dials_of, remember_actions, shown_take, take_file, take_named
+
+_BUDGET = 0.012
+"""Seconds of work in one tick."""
+_QUICK, _SLOW = 0.02, 0.25
+"""Seconds between ticks while there is something to key, and otherwise."""
+_PATIENCE = 0.3
+"""Seconds for which the dials must rest before the take is keyed anew."""
+
+
+@dataclass(frozen=True)
+class Notice:
+    """What the panel tells: a sentence, and the class of the error, by which it knows the button that mends it."""
+
+    sentence: str
+    error: AddonError | None = None
+
+
+@dataclass
+class Making:
+    """A take that the service is making for a rig. `sound` is placed at the end: its label and file, if asked for."""
+
+    handle: JobHandle
+    performing: Performing
+    sound: tuple[str, Path] | None = None
+    ended: Ended | None = None
+
+
+class Session:
+    """The state that is not in the blend file. `changed` is called when the panels should be drawn anew."""
+
+    def __init__(self, connect: Callable[[], LocalService | RemoteService], changed: Callable[[], None]) -> None:
+        self._connect = connect
+        self._changed = changed
+        self._client: Client | None = None
+        self._rekeying: dict[str, Performing] = {}
+        self._turned: dict[str, float] = {}
+        self._asked: dict[str, Callable[[Answered], None]] = {}
+        self._files: dict[JobHandle, Callable[[Any], None]] = {}
+        self.making: dict[str, Making] = {}
+        self.service = ServiceChanged("", "")
+        self.notice: Notice | None = None
+        self.longest_tick = 0.0
+
+    @property
+    def client(self) -> Client:
+        """The client, connected on first use."""
+        if self._client is None:
+            self._client = Client(self._connect())
+        return self._client
+
+    @property
+    def active(self) -> bool:
+        """Is anything being made or keyed?"""
+        return bool(self.making or self._rekeying or self._turned or self._files)
+
+    def animate(self, job: dict[str, Any], folder: Path, part: Part, sound: tuple[str, Path] | None) -> JobHandle:
+        """Have a take made, and key it on its rig as it comes."""
+        handle = self.client.submit(job, folder, part.name)
+        self.making[part.armature] = Making(handle, Performing(part), sound)
+        self.notice = None
+        return handle
+
+    def submit(self, job: dict[str, Any], folder: Path, label: str, news: Callable[[Any], None]) -> JobHandle:
+        """Have something else made; `news` gets its FrameCame, FileCame and Ended."""
+        handle = self.client.submit(job, folder, label)
+        self._files[handle] = news
+        return handle
+
+    def cancel(self, armature: str) -> None:
+        """End the take that is being made for a rig; what was keyed of it is taken back."""
+        making = self.making.get(armature)
+        if making is not None:
+            making.handle.cancel()
+
+    def dials_turned(self, armature: Any) -> None:
+        """The dials of a rig's take were touched: key it anew once they rest."""
+        self._turned[armature.name] = time.monotonic() + _PATIENCE
+
+    def start_over(self) -> None:
+        """After an undo or a redo: Blender's objects are new ones."""
+        for making in self.making.values():
+            making.performing.start_over()
+        for performing in self._rekeying.values():
+            performing.start_over()
+
+    def leave_file(self) -> None:
+        """Another file is opened: its takes are nobody's any more; the service keeps what was asked for."""
+        for making in self.making.values():
+            making.performing.close()
+        self.making.clear()
+        self._rekeying.clear()
+        self._turned.clear()
+        self._files.clear()
+
+    def reconnect(self, replace_service: bool = False) -> None:
+        """Leave the service and look for one anew, for instance after the preferences were changed."""
+        if self._client is not None and not replace_service:
+            self._client.close()
+            self._client = None
+        self.notice = None
+        self.client.connect(replace_service)
+
+    def close(self) -> None:
+        self.leave_file()
+        if self._client is not None:
+            self._client.close()
+            self._client = None
+
+    def tick(self) -> float:
+        """Do a little; returns the seconds until the next time."""
+        began = time.perf_counter()
+        self._listen()
+        self._rekey_turned()
+        worked = self._work(began + _BUDGET)
+        self.longest_tick = max(self.longest_tick, time.perf_counter() - began)
+        return _QUICK if worked or self.active else _SLOW
+
+    def _listen(self) -> None:
+        updates = self._client.poll() if self._client is not None else []
+        for update in updates:
+            if isinstance(update, ServiceChanged):
+                self.service = update
+            elif isinstance(update, Answered) and update.error is not None:
+                self.tell(update.error)
+            elif isinstance(update, CurvesCame | Ended | FrameCame | FileCame):
+                self._deal(update)
+        if updates:
+            self._changed()
+
+    def _deal(self, update: CurvesCame | Ended | FrameCame | FileCame) -> None:
+        if update.handle in self._files:
+            news = self._files[update.handle]
+            if isinstance(update, Ended):
+                del self._files[update.handle]
+            news(update)
+            return
+        for making in self.making.values():
+            if making.handle is update.handle:
+                if isinstance(update, CurvesCame):
+                    making.performing.came(update.start, update.curves)
+                elif isinstance(update, Ended):
+                    making.ended = update
+
+    def _work(self, until: float) -> bool:
+        worked = False
+        for armature in list(self.making):
+            worked |= self._step(armature, self.making[armature].performing, until)
+            self._finish(armature)
+        for armature, performing in list(self._rekeying.items()):
+            worked |= self._step(armature, performing, until)
+            if not performing.busy and armature in self._rekeying:
+                self._rekeyed(armature, performing)
+        return worked
+
+    def _step(self, armature: str, performing: Performing, until: float) -> bool:
+        worked = False
+        try:
+            while time.perf_counter() < until and performing.step():
+                worked = True
+        except AddonError as error:
+            self._drop(armature)
+            self.tell(error)
+        return worked
+
+    def _finish(self, armature: str) -> None:
+        making = self.making.get(armature)
+        if making is None or making.ended is None or making.performing.busy:
+            return
+        ended, part = making.ended, making.performing.part
+        thing, scene = bpy.data.objects.get(part.armature), bpy.data.scenes.get(part.scene)
+        take = take_named(thing, part.name) if thing is not None else None
+        if ended.error is not None or ended.view.state != "done" or thing is None or take is None or scene is None:
+            making.performing.take_back()
+            self._drop(armature)
+            if thing is not None and take is not None:
+                from .takes import forget_take, show_take
+
+                forget_take(thing, list(thing.vlogger.takes).index(take))
+                show_take(None, thing)
+            self.notice = Notice(f"{part.name} was cancelled.") if ended.view.state == "cancelled" else None
+            if ended.error is not None and ended.view.state != "cancelled":
+                self.tell(ended.error)
+            return
+        remember_actions(thing, take, making.performing.actions)
+        take.path = str(making.handle.files.get("take.npz", ""))
+        take.job = ""
+        heard = ""
+        if making.sound is not None:
+            name, path = making.sound
+            seconds = making.performing.frames / max(making.performing.fps, 1.0)
+            if place_sound(scene, name, path, part.start, round(seconds * part.rate)):
+                heard = " Its sound is in the sequencer."
+        notes = " ".join(making.performing.notes)
+        self.notice = Notice(f"{part.name} is keyed.{heard} {notes}".strip())
+        self._drop(armature)
+        self._landed(scene, part.name)
+
+    def _rekey_turned(self) -> None:
+        now = time.monotonic()
+        for name in [name for name, due in self._turned.items() if due <= now]:
+            del self._turned[name]
+            armature = bpy.data.objects.get(name)
+            take = shown_take(armature) if armature is not None else None
+            if armature is not None and take is not None and not take.job and name not in self.making:
+                self.rekey(armature, take)
+
+    def rekey(self, armature: Any, take: Any) -> None:
+        """Key a take anew from its file, with its dials as they are; pinned keys are kept."""
+        path = take_file(take)
+        if path is None:
+            self.tell(AddonError(f"The file of {take.name} is gone, so its dials do nothing. Make the take again."))
+            return
+        from .mapping import mapping_of
+
+        scene = bpy.context.scene
+        try:
+            rig, mapping = mapping_of(armature)
+        except AddonError as error:
+            self.tell(error)
+            return
+        part = Part(scene.name, armature.name, take.name, take.start, rate_of(scene), rig, mapping, dials_of(take),
+                    find_pins(armature), armature.vlogger.pin_reach)  # fmt: skip
+        self.key(part, path)
+
+    def key(self, part: Part, curves: Take | Path) -> None:
+        """Key curves that are there already, for a take that is in its rig's list."""
+        old = self._rekeying.pop(part.armature, None)
+        if old is not None:
+            old.take_back()
+            old.close()
+        performing = Performing(part)
+        performing.came(0, curves)
+        self._rekeying[part.armature] = performing
+
+    def _rekeyed(self, name: str, performing: Performing) -> None:
+        del self._rekeying[name]
+        performing.close()
+        armature = bpy.data.objects.get(name)
+        take = take_named(armature, performing.part.name) if armature is not None else None
+        if armature is None or take is None:
+            performing.take_back()
+            return
+        old = {action for action in (take.action, *(face.action for face in take.faces)) if action is not None}
+        remember_actions(armature, take, performing.actions)
+        for action in old - set(performing.actions):
+            action.use_fake_user = False
+        bpy.data.batch_remove([action for action in old - set(performing.actions) if not action.users])
+        for action in performing.actions:
+            action.name = take.name
+        self._landed(bpy.data.scenes[performing.part.scene], take.name)
+
+    def _landed(self, scene: Any, name: str) -> None:
+        if not any(screen.is_animation_playing for screen in bpy.data.screens):
+            scene.frame_set(scene.frame_current, subframe=scene.frame_subframe)
+        if not bpy.app.background:
+            bpy.ops.ed.undo_push(message=f"VLOGGER {name}")
+        self._changed()
+
+    def _drop(self, armature: str) -> None:
+        making = self.making.pop(armature, None)
+        if making is not None:
+            making.performing.close()
+        rekeying = self._rekeying.pop(armature, None)
+        if rekeying is not None:
+            rekeying.close()
+
+    def tell(self, error: AddonError) -> None:
+        """Show an error in the panel."""
+        self.notice = Notice(str(error), error)
+        self._changed()
+
+
+_held: list[Session] = []
+"""The one session of this Blender; empty while the add-on is disabled."""
+
+
+def session() -> Session:
+    return _held[0]
+
+
+def open_session(made: Session) -> None:
+    _held[:] = [made]
+
+
+def close_session() -> None:
+    for held in _held:
+        held.close()
+    _held.clear()
