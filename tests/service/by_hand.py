@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 from pathlib import Path
 
 from vlogger_backend.request import Request
 from vlogger_backend.service.jobs import AnimateJob, Job, Product, State, Submission
 from vlogger_backend.service.library import Library, open_library
 from vlogger_backend.service.queue import Queue
-from vlogger_backend.service.store import Store
 from vlogger_backend.service.tasks import Run
 from vlogger_backend.work.task import Advanced, CurvesDone, Done, FileDone
 
@@ -44,19 +44,22 @@ def work_by_hand(queue: Queue, run: Run, submission: Submission) -> Done:
     return Done({"seconds": 2.0})
 
 
-def check_whole(library: Library, queue: Queue) -> None:
-    """What must hold of a library whenever nothing is about to change."""
+def check_whole(library: Library, queue: Queue, under_way: Collection[Run] = ()) -> None:
+    """What must hold of a library whenever nothing is about to change; `under_way` are the runs that go on."""
     jobs = queue.list(None, 10**6, None)
     assert len({job.number for job in jobs}) == len({job.id for job in jobs}) == len(jobs)
     assert [job.number for job in jobs] == sorted((job.number for job in jobs), reverse=True)
     kept = {job.id for job in jobs if job.state is State.DONE and not job.removed}
     running = {f"{job.id}-{job.attempt}" for job in jobs if job.state is State.RUNNING}
+    running |= {run.task.folder.name for run in under_way}  # a run that was cancelled goes on for a moment
     assert set(os.listdir(library.jobs)) == kept
     assert set(os.listdir(library.work)) == running
     assert not [name for name in os.listdir(library.uploads) if name.startswith(".")]
     assert set(os.listdir(library.folder)) <= {"jobs", "work", "uploads", "jobs.sqlite", "jobs.sqlite-wal"}
     for job in jobs:
         _check_job(queue, job, job.id in kept)
+        if job.state is not State.RUNNING:
+            assert library.store.read(job.number) == job
     assert queue.used() == sum(size for job in jobs for _, size in job.files if job.id in kept) + sum(
         upload.size for upload in library.find_uploads()
     )
@@ -74,8 +77,3 @@ def _check_job(queue: Queue, job: Job, kept: bool) -> None:
     elif job.state is not State.RUNNING:
         assert not job.files
         assert not job.pieces
-
-
-def on_disk(store: Store) -> dict[str, Job]:
-    """All jobs as they are written."""
-    return {entry.id: store.read(entry.number) for entry in store.entries.values()}

@@ -408,7 +408,7 @@ def test_many_threads_at_once(queue: Queue, library: Library) -> None:
         while not stop.is_set():
             run = queue.begin("curves")
             if run is None:
-                time.sleep(0)
+                stop.wait(0.001)
                 continue
             try:
                 submission = queue.get(run.id).submission

@@ -13,9 +13,9 @@ from ..work.process import WorkerProcess
 from ..work.task import Event, Failed, Outcome
 from .tasks import LaneName, Run
 
-_IDLE = 600.0
+IDLE = 600.0
 """Seconds after which an idle worker is ended, and its models with it."""
-_SHORT = 0.1
+SHORT = 0.1
 """The part of the memory below which the free memory is short."""
 
 _log = logging.getLogger(__name__)
@@ -86,7 +86,7 @@ class Lane:
                 idle_since = time.monotonic()
             elif self._worker.pid is None:
                 self._news.wait()
-            elif not self._news.wait(max(0.0, idle_since + _IDLE - time.monotonic())):
+            elif not self._news.wait(max(0.0, idle_since + IDLE - time.monotonic())):
                 self._worker.stop()
 
     def _do(self, run: Run) -> None:
@@ -107,7 +107,7 @@ class Lane:
             self._running = None
         self._work.end(run, outcome)
         memory = psutil.virtual_memory()
-        if memory.available < _SHORT * memory.total:
+        if memory.available < SHORT * memory.total:
             self._worker.stop()
         elif self._warm and not self._stopping:
             self._worker.start()

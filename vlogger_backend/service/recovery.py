@@ -29,7 +29,8 @@ def recover(ledger: Ledger, library: Library) -> None:
         for entry in ledger.entries():
             if entry.state is State.RUNNING:
                 job = ledger.get(entry.id)
-                ledger.change(job.id, **_after_kill(job, job.id in whole), revision=job.revision + _UNTOLD)
+                size = entry.size if entry.id in whole else 0
+                ledger.change(job.id, size=size, revision=job.revision + _UNTOLD, **_after_kill(job, entry.id in whole))
             elif entry.state is State.DONE and not entry.removed and entry.id not in whole:
                 ledger.change(entry.id, size=0, **GONE)
     entries = ledger.entries()
