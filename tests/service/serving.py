@@ -20,11 +20,11 @@ from typing import Any
 import uvicorn
 from by_hand import new_library
 
+from vlogger_backend.service.address import Address
 from vlogger_backend.service.app import create_app
 from vlogger_backend.service.library import Library
 from vlogger_backend.service.news import News
 from vlogger_backend.service.queue import Queue
-from vlogger_backend.service.security import Address
 
 TOKEN = "t" * 43
 PATIENCE = 30.0
@@ -136,15 +136,14 @@ def process(
 ) -> Iterator[subprocess.Popen[str]]:
     """`vlogger serve` as a process of its own; ended, if it still runs, in the end."""
     command = [sys.executable, "-m", "vlogger_backend.cli", "serve", "--library", str(library), *options]
-    running = subprocess.Popen(
+    with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         env={**os.environ, **(environment or {})},
-    )  # fmt: skip
-    try:
-        yield running
-    finally:
-        running.kill()
-        running.communicate()
+    ) as running:  # fmt: skip
+        try:
+            yield running
+        finally:
+            running.kill()
 
 
 def client_of(running: subprocess.Popen[str], library: Path) -> Client:

@@ -141,6 +141,7 @@ def test_a_bad_job_is_refused_in_a_sentence(unchanged: Served, job: Any, said: s
     answer = unchanged.client.ask("POST", "/v1/jobs", job)
     assert answer.status in (404, 422)
     assert said in answer.error
+    assert not answer.error.startswith(("animate.", "body."))
     assert unchanged.client.get("/v1/jobs").json == {"jobs": []}
 
 

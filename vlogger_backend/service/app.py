@@ -23,7 +23,8 @@ from starlette.types import ASGIApp
 from .. import __version__
 from ..errors import InputError
 from ..request import Body
-from . import rigs
+from . import API, rigs
+from .address import Address
 from .capabilities import Capabilities, Examiner
 from .errors import Conflict, LibraryFull, NotFound
 from .job_routes import job_router
@@ -31,11 +32,9 @@ from .jobs import State
 from .library import Library
 from .news import News
 from .queue import Queue
-from .security import Address, Guard, error_answer
+from .security import Guard, error_answer
 from .uploads import Uploaded, Uploads
-from .wire import JobWriter, errors
-
-API = 1
+from .wire import KINDS, JobWriter, errors
 
 _CODES = {400: "not-understood", 404: "not-found", 405: "wrong-method", 413: "too-large", 422: "not-valid"}
 _REASONS = {
@@ -238,7 +237,9 @@ async def _on_invalid_request(_: Request, error: Exception) -> Response:
 
 def _sentence_of(problem: Mapping[str, Any]) -> str:
     """One problem of a request, as pydantic tells it: where it is, and what."""
-    where = ".".join(str(part) for part in problem["loc"][1:] if not str(part).startswith("Posted"))
+    where = ".".join(str(part) for part in problem["loc"][1:])
+    for kind in KINDS:  # pydantic's way of saying which kind of job it is
+        where = where.removeprefix(f"{kind}.")
     what = str(problem["msg"]).rstrip(".")
     if problem["type"] == "json_invalid":
         return f"The request is no JSON: {problem['ctx']['error']}"

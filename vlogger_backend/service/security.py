@@ -6,81 +6,21 @@ The checks are the usual ones for a service on a user's own machine: a `Host` th
 
 from __future__ import annotations
 
-import ipaddress
 import json
-import os
 import secrets
-import socket
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from pathlib import Path
-from urllib.parse import urlsplit
 
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from .address import Address
 
 METHODS = ("GET", "POST", "DELETE")
 LONGEST_REQUEST = 4 << 20
 """Bytes of a body that is JSON: a day of text, or a camera that moves for some ten minutes."""
 LONGEST_UPLOAD = 2 << 30
 UPLOADS = "/v1/uploads"
-
-_TOKEN_BYTES = 32
-
-
-@dataclass(frozen=True)
-class Address:
-    """Where the service listens.
-
-    host : as it was asked for: a name or an address
-    ip   : the address that it is bound to
-    """
-
-    host: str
-    ip: str
-    port: int
-    secure: bool
-
-    @property
-    def scheme(self) -> str:
-        return "https" if self.secure else "http"
-
-    @property
-    def local(self) -> bool:
-        """Only programs on this machine can reach it."""
-        return ipaddress.ip_address(self.ip).is_loopback
-
-    @property
-    def url(self) -> str:
-        host = socket.gethostname() if self._everywhere else self.host
-        return f"{self.scheme}://{f'[{host}]' if ':' in host else host}:{self.port}"
-
-    def is_ours(self, given: str) -> bool:
-        """Is this `Host` header one by which an honest client reaches us?
-
-        Bound to every address of the machine, any address will do: a rebound name is never an address.
-        """
-        if any(character in given for character in "@/?#\\ \t"):
-            return False
-        try:
-            parts = urlsplit(f"//{given.lower()}")
-            name, port = parts.hostname or "", parts.port
-        except ValueError:
-            return False
-        if (port or (443 if self.secure else 80)) != self.port:
-            return False
-        names = {self.host.lower(), self.ip}
-        if self.local or self._everywhere:
-            names |= {"localhost", "127.0.0.1", "::1"}
-        if self._everywhere:
-            own = socket.gethostname().lower()
-            names |= {own, f"{own}.local"}
-        return name in names or (self._everywhere and _is_address(name))
-
-    @property
-    def _everywhere(self) -> bool:
-        return ipaddress.ip_address(self.ip).is_unspecified
 
 
 class Guard:
@@ -131,42 +71,6 @@ def error_answer(status: int, code: str, message: str) -> Response:
     """Every error has this shape."""
     body = json.dumps({"error": {"code": code, "message": message}}, ensure_ascii=False)
     return Response(body.encode("utf-8", "replace"), status, media_type="application/json")
-
-
-def token_in(path: Path) -> str:
-    """The token kept at `path`; a new one if there is none yet, or one that others could have read."""
-    try:
-        others = 0 if os.name == "nt" else path.stat().st_mode & 0o077
-        kept = path.read_text("ascii").strip()
-        if not others and len(kept) >= _TOKEN_BYTES:
-            return kept
-    except (OSError, UnicodeDecodeError):
-        pass
-    token = secrets.token_urlsafe(_TOKEN_BYTES)
-    write_secret(path, token + "\n")
-    return token
-
-
-def write_secret(path: Path, text: str) -> None:
-    """Write a file that only its user can read, all at once; it is never there with more rights or less text."""
-    temporary = path.with_name(f".{path.name}-{secrets.token_hex(4)}")
-    try:
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with open(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def _is_address(name: str) -> bool:
-    try:
-        ipaddress.ip_address(name)
-    except ValueError:
-        return False
-    return True
 
 
 def _declared(headers: list[tuple[bytes, bytes]]) -> int:

@@ -21,6 +21,7 @@ _LONGEST_SUBMISSION = 16_384
 _KEPT = 1000
 """Jobs whose JSON is kept."""
 
+KINDS = ("animate", "render", "character")
 Priority = Annotated[int, Interval(ge=-100, le=100)]
 Label = Annotated[str, MaxLen(200)]
 
