@@ -45,6 +45,16 @@ def test_killed_before_each_step(tmp_path: Path) -> None:
     assert int(ended.stdout.split()[-1]) > 150  # that many there are
 
 
+def test_a_short_storm() -> None:
+    """Services and workers killed at random while real jobs run; the long one is `benchmarks/faults.py` by itself."""
+    command = [sys.executable, REPOSITORY / "benchmarks" / "faults.py", "--kills", "8", "--jobs", "8"]
+    ended = subprocess.run(
+        command, env={**os.environ, "PYTHONPATH": str(REPOSITORY)}, capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert "nothing left behind" in ended.stdout
+
+
 @dataclass
 class Known:
     """What a client knows of a job."""
