@@ -7,7 +7,7 @@ take's (see `rest`), so limbs point where the take's point whatever the rig's re
 from __future__ import annotations
 
 from collections.abc import Mapping as Dictionary
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,7 @@ from .ground import stand
 from .rest import Stance, following, stance_of
 from .rig import Bone, Rig, RigMapping
 from .rotations import about, blend, continuous, inverse, multiply, rotate, swing, twist
-from .shapes import jaw_angles, shape_values
+from .shapes import jaw_angles, lips_sealed, shape_values
 from .skeleton import PARENTS, REST, SIDES, way, world_turns
 from .take import Take
 from .tree import Tree
@@ -41,6 +41,9 @@ class RigMotion:
     shapes    : per mesh and shape key (T,) values, within the slider's range
     notes     : sentences for the user on what was held back
     meta      : the take's request, as JSON
+    joints    : the joint of the take that each bone follows
+    sealed    : (T,) whether the lips touch
+    switches  : the values of custom properties of bones, (bone, property), without which the keys would not show
     """
 
     fps: float
@@ -50,6 +53,9 @@ class RigMotion:
     shapes: Dictionary[tuple[str, str], Floats]
     notes: tuple[str, ...] = ()
     meta: str = field(default="", repr=False)
+    joints: Dictionary[str, str] = field(default_factory=dict, repr=False)
+    sealed: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, bool), repr=False)
+    switches: Dictionary[tuple[str, str], float] = field(default_factory=dict)
 
 
 def retarget(take: Take, rig: Rig, mapping: RigMapping) -> RigMotion:
@@ -57,9 +63,11 @@ def retarget(take: Take, rig: Rig, mapping: RigMapping) -> RigMotion:
 
     Raises AddonError if the mapping doesn't fit the rig. A rig without any mapped bone gets the face alone.
     """
+    rig = replace(rig, carriers={**mapping.carriers, **rig.carriers})
     shapes, notes = shape_values(take, rig, mapping)
     rotations: dict[str, Floats] = {}
     locations: dict[str, Floats] = {}
+    joints: dict[str, str] = {}
     if any(joint in PARENTS for joint in mapping.bones):
         stance = stance_of(rig, mapping)
         tree = Tree(rig, {bone.name for bone in stance.bones.values()})
@@ -73,9 +81,24 @@ def retarget(take: Take, rig: Rig, mapping: RigMapping) -> RigMotion:
             axes = anchor.axes if anchor.local_location else np.eye(3)
             locations[anchor.name] = shift @ stance.axes.T @ axes
         by_bone = {stance.bones[joint].name: turn for joint, turn in turns.items()}
-        by_bone |= _forearm_twists(stance, tree, turns)
+        joints = {bone.name: joint for joint, bone in stance.bones.items()}
+        for side in SIDES:
+            helpers = _forearm_twists(side, stance, tree, turns)
+            by_bone |= helpers
+            joints |= dict.fromkeys(helpers, f"{side}_elbow")
         rotations = _local_rotations(rig, stance.axes, by_bone)
-    return RigMotion(take.fps, len(take), rotations, locations, shapes, tuple(notes))
+    return RigMotion(
+        fps=take.fps,
+        frames=len(take),
+        rotations=rotations,
+        locations=locations,
+        shapes=shapes,
+        notes=tuple(notes),
+        meta=take.meta,
+        joints=joints,
+        sealed=lips_sealed(take),
+        switches=mapping.switches,
+    )
 
 
 def _bone_turns(take: Take, mapping: RigMapping, stance: Stance, take_turns: Dictionary[str, Floats]) -> _Turns:
@@ -118,24 +141,22 @@ def _anchor(stance: Stance, tree: Tree) -> tuple[Bone, bool]:
     return (tree.bones[free[0]], False) if free else (tree.bones[pelvis], True)
 
 
-def _forearm_twists(stance: Stance, tree: Tree, turns: Dictionary[str, Floats]) -> _Turns:
+def _forearm_twists(side: str, stance: Stance, tree: Tree, turns: Dictionary[str, Floats]) -> _Turns:
     """Bones along the forearm share the hand's twist, each as much as it is near the hand."""
+    elbow, wrist = f"{side}_elbow", f"{side}_wrist"
+    if elbow not in stance.bones or wrist not in stance.bones:
+        return {}
+    start, along = stance.bones[elbow], stance.alongs[elbow]
+    length = float((stance.heads[wrist] - stance.heads[elbow]) @ along)
+    found = tree.between(start.name, stance.bones[wrist].name) or tree.twisters(start.name)
+    if not found or length <= 0:
+        return {}
+    places = [float((bone.head - start.head) @ stance.axes @ along) / length for bone in found]
+    whole = np.unwrap(twist(multiply(inverse(turns[elbow]), turns[wrist]), along))
     helpers: _Turns = {}
-    for side in SIDES:
-        elbow, wrist = f"{side}_elbow", f"{side}_wrist"
-        if elbow not in stance.bones or wrist not in stance.bones:
-            continue
-        start = stance.bones[elbow]
-        along = stance.alongs[elbow]
-        length = float((stance.heads[wrist] - stance.heads[elbow]) @ along)
-        found = tree.between(start.name, stance.bones[wrist].name) or tree.twisters(start.name)
-        places = [float((bone.head - start.head) @ stance.axes @ along) / length for bone in found]
-        if not found or length <= 0:
-            continue
-        whole = np.unwrap(twist(multiply(inverse(turns[elbow]), turns[wrist]), along))
-        for bone, place, end in zip(found, places, [*places[1:], 1.0], strict=True):
-            share = np.clip((place + end) / 2, 0, 1)  # as much as its own middle should have
-            helpers[bone.name] = multiply(turns[elbow], about(along, whole * share))
+    for bone, place, end in zip(found, places, [*places[1:], 1.0], strict=True):
+        share = np.clip((place + end) / 2, 0, 1)  # as much as its own middle should have
+        helpers[bone.name] = multiply(turns[elbow], about(along, whole * share))
     return helpers
 
 

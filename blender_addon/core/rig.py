@@ -36,15 +36,11 @@ class Bone:
 
 @dataclass(frozen=True)
 class FaceMesh:
-    """A mesh of the character that has shape keys; `ranges` are the sliders' least and greatest values.
-
-    `reaches` are the metres in the scene that the point that moves the furthest moves at 1; () if nobody measured.
-    """
+    """A mesh of the character that has shape keys; `ranges` are the sliders' least and greatest values."""
 
     name: str
     keys: tuple[str, ...]
     ranges: tuple[tuple[float, float], ...]
-    reaches: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -80,6 +76,9 @@ class RigMapping:
     face  : for each mesh and shape key, by how much each ARKit shape (or viseme, `viseme_PP`) moves it
     jaw   : the radians that the jaw bone opens at jawOpen 1, None if the shape keys do it
     score : 0 to 1, how sure this is; `problems` are sentences on what is missing and what that costs
+    switches : the values that custom properties of bones, (bone, property), must have for the keys to show, as the
+               switch from IK to FK
+    carriers : as in `Rig`, for the mapped bones of control rigs
     """
 
     kind: str
@@ -90,3 +89,5 @@ class RigMapping:
     jaw: float | None = None
     score: float = 0.0
     problems: tuple[str, ...] = ()
+    switches: Dictionary[tuple[str, str], float] = field(default_factory=dict)
+    carriers: Dictionary[str, str | None] = field(default_factory=dict)

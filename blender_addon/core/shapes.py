@@ -13,6 +13,8 @@ Floats = NDArray[np.float64]
 
 _NOTICED = 0.02
 """Less than this beyond a slider's end is nobody's business."""
+_SEALED = 0.02
+"""Of the jaw's way: a millimetre between the lips."""
 
 
 def shape_values(take: Take, rig: Rig, mapping: RigMapping) -> tuple[dict[tuple[str, str], Floats], list[str]]:
@@ -51,9 +53,14 @@ def jaw_angles(take: Take, mapping: RigMapping) -> Floats:
     must close, or /p b m/ would stay open.
     """
     opening = _track(take, "jawOpen")
-    if not any(parts.get("mouthClose", 0) for parts in mapping.face.values()):
+    if not any(parts.get("mouthClose", 0) > 0 for parts in mapping.face.values()):
         opening = np.maximum(opening - _track(take, "mouthClose"), 0)
     return opening * (mapping.jaw or 0.0)
+
+
+def lips_sealed(take: Take) -> NDArray[np.bool_]:
+    """(T,) whether the lips touch: ARKit's `mouthClose` makes up for all of `jawOpen`, as in /p b m/ or in silence."""
+    return np.asarray(_track(take, "jawOpen") - _track(take, "mouthClose") < _SEALED)
 
 
 def _track(take: Take, name: str) -> Floats:

@@ -14,8 +14,8 @@ from .take import Take
 
 Floats = NDArray[np.float64]
 
-_FEATURES = ("open", "pucker", "funnel", "spread", "teeth", "tongue")
-_POSES = {  # in units of ARKit weights as a speaker uses them; after the targets that takes are made with
+FEATURES: tuple[str, ...] = ("open", "pucker", "funnel", "spread", "teeth", "tongue")
+POSES: dict[str, tuple[float, ...]] = {
     "viseme_TH": (0.09, 0.00, 0.00, 0.00, 0.10, 0.28),
     "viseme_DD": (0.10, 0.00, 0.00, 0.00, 0.08, 0.06),
     "viseme_kk": (0.13, 0.00, 0.00, 0.00, 0.03, 0.00),
@@ -28,11 +28,12 @@ _POSES = {  # in units of ARKit weights as a speaker uses them; after the target
     "viseme_O": (0.24, 0.45, 0.24, 0.00, 0.00, 0.00),
     "viseme_U": (0.09, 0.85, 0.16, 0.00, 0.00, 0.00),
 }
+"""The visemes' `FEATURES`, in units of ARKit weights as a speaker uses them; after the targets that takes are made with."""
 _STEPS = 30
 _SPARE = 0.003
 """A small charge on every weight: few visemes at a time rather than a little of all."""
 
-VISEMES: tuple[str, ...] = ("viseme_sil", "viseme_PP", "viseme_FF", *_POSES, "viseme_nn")
+VISEMES: tuple[str, ...] = ("viseme_sil", "viseme_PP", "viseme_FF", *POSES, "viseme_nn")
 
 
 def viseme_weights(take: Take) -> dict[str, Floats]:
@@ -47,9 +48,9 @@ def viseme_weights(take: Take) -> dict[str, Floats]:
         _track(take, "mouthLowerDownLeft", "mouthLowerDownRight"),
         _track(take, "tongueOut"),
     ])  # fmt: skip
-    poses = np.array(list(_POSES.values())).T
+    poses = np.array(list(POSES.values())).T
     mixture = _mix(np.maximum(features, 0), poses) * (1 - np.maximum(seal, bite))
-    weights = dict(zip(_POSES, np.clip(mixture, 0, 1), strict=True))
+    weights = dict(zip(POSES, np.clip(mixture, 0, 1), strict=True))
     talking = np.clip(sum(weights.values()) + seal + bite, 0, 1)
     nothing = np.zeros(len(take))
     return {"viseme_sil": 1 - talking, "viseme_PP": seal, "viseme_FF": bite, **weights, "viseme_nn": nothing}

@@ -14,6 +14,7 @@ import bpy
 import numpy as np
 from numpy.typing import NDArray
 
+from ..core.keys import Keys, Track
 from ..core.names import JOINT_NAMES
 from ..core.rotations import in_frame, quaternions
 from ..core.take import Take
@@ -26,12 +27,16 @@ _STILL = 1e-7
 
 @dataclass(frozen=True, eq=False)
 class Channel:
-    """A property of a data-block and what it does: `values` (T, n), or (1, n) if it keeps still."""
+    """A property of a data-block and what it does: `values` (T, n), or (1, n) if it keeps still.
+
+    `track` says how far few keys may be off; None if there is to be one on every frame.
+    """
 
     owner: Any
     path: str
     group: str
     values: NDArray[Any]
+    track: Track | None = None
 
 
 def set_frame_rate(scene: Any, fps: float) -> None:
@@ -110,24 +115,52 @@ def key_path(name: str) -> str:
     return f'key_blocks["{bpy.utils.escape_identifier(name)}"].value'
 
 
-def write_channels(channels: Iterable[Channel], frames: NDArray[np.float32]) -> Iterator[None]:
+def write_channels(channels: Iterable[Channel], frames: NDArray[np.float32], replace: bool = False) -> Iterator[None]:
     """Write the channels on the Actions that their owners are assigned, on `frames` (T,), a curve at a time.
 
-    The keys come after those that a curve has already; straight lines run between them.
+    The keys come after those that a curve has already, or `replace` them; straight lines run between them.
     """
     for channel in channels:
         values = channel.values
         if np.ptp(values, axis=0).max() <= _STILL:
             values = values[:1]
-        curves, groups = curves_of(channel.owner)
-        group = groups.get(channel.group) or groups.new(channel.group)
-        for index in range(values.shape[1]):
-            curve = curves.find(channel.path, index=index)
-            if curve is None:
-                curve = curves.new(channel.path, index=index)
-                curve.group = group
+        for index, curve in enumerate(_curves(channel)):
+            if replace:
+                curve.keyframe_points.clear()
             _append(curve, frames, values[:, index].astype(np.float32))
             yield
+
+
+def write_keys(channels: Iterable[Channel], keys: Iterable[Keys], frames: NDArray[np.float32]) -> Iterator[None]:
+    """Write Bezier keys instead: for each channel, `keys` at some of the `frames` (T,), a channel at a time.
+
+    A handle reaches a third of the way to the next key, so time runs evenly along the curve.
+    """
+    step = float(frames[1] - frames[0]) if len(frames) > 1 else 1.0
+    for channel, own in zip(channels, keys, strict=True):
+        at = frames[own.frames].astype(np.float64)
+        third = np.diff(at, prepend=at[0] - 3, append=at[-1] + 3) / 3
+        for index, curve in enumerate(_curves(channel)):
+            values, slopes = own.values[:, index], own.slopes[:, index] / step
+            points = curve.keyframe_points
+            points.clear()
+            points.add(len(at))
+            _set(points, "co", at, values)
+            _set(points, "handle_left", at - third[:-1], values - slopes * third[:-1])
+            _set(points, "handle_right", at + third[1:], values + slopes * third[1:])
+            _set_all(points, interpolation="BEZIER", handle_left_type="ALIGNED", handle_right_type="ALIGNED")
+        yield
+
+
+def _curves(channel: Channel) -> Iterator[Any]:
+    """The channel's curves, one a component, on the Action that its owner is assigned; made if they aren't there."""
+    curves, groups = curves_of(channel.owner)
+    for index in range(channel.values.shape[1]):
+        curve = curves.find(channel.path, index=index)
+        if curve is None:
+            curve = curves.new(channel.path, index=index)
+            curve.group = groups.get(channel.group) or groups.new(channel.group)
+        yield curve
 
 
 def _append(curve: Any, frames: NDArray[np.float32], values: NDArray[np.float32]) -> None:
@@ -144,12 +177,16 @@ def _append(curve: Any, frames: NDArray[np.float32], values: NDArray[np.float32]
         new = np.concatenate([[[frames[0] - step, old[1]]], new])
     points.add(len(new))
     points.foreach_set("co", np.concatenate([old, new.ravel()]).astype(np.float32))
-    points.foreach_set("interpolation", np.full(len(points), _value("interpolation", "LINEAR"), np.uint8))
     # Who makes them Bezier by hand gets smooth curves. The keys are in order, so `update` has nothing else to do.
-    for side in ("handle_left_type", "handle_right_type"):
-        points.foreach_set(side, np.full(len(points), _value(side, "AUTO_CLAMPED"), np.uint8))
+    _set_all(points, interpolation="LINEAR", handle_left_type="AUTO_CLAMPED", handle_right_type="AUTO_CLAMPED")
 
 
-def _value(setting: str, name: str) -> int:
-    """The number that stands for a setting of a key."""
-    return int(bpy.types.Keyframe.bl_rna.properties[setting].enum_items[name].value)
+def _set(points: Any, setting: str, frames: NDArray[Any], values: NDArray[Any]) -> None:
+    points.foreach_set(setting, np.stack([frames, values], axis=1).astype(np.float32).ravel())
+
+
+def _set_all(points: Any, **settings: str) -> None:
+    """The same for all keys. Numbers for the names, one byte each, are by far the fastest."""
+    for setting, name in settings.items():
+        number = bpy.types.Keyframe.bl_rna.properties[setting].enum_items[name].value
+        points.foreach_set(setting, np.full(len(points), number, np.uint8))

@@ -6,22 +6,30 @@ before is kept.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
+from itertools import chain
 from typing import Any
 
+import bpy
 import numpy as np
 from numpy.typing import NDArray
 
 from ..core.eulers import axis_angles, eulers
+from ..core.keys import Track, reduce
 from ..core.retarget import RigMotion
 from ..core.rotations import continuous
-from .actions import Channel, bone_path, key_frames, key_path, write_channels
+from ..core.simplify import Bound, location_track, rotation_track, shape_track
+from .actions import Channel, bone_path, key_frames, key_path, write_channels, write_keys
+from .character import units_per_metre
 from .compat import Animation, animate, animation_of, give_animation, put_on_track
-from .rigs import mesh_named
+from .rigs import mesh_named, reach
 
 Floats = NDArray[np.float64]
 
 _MODES = {"QUATERNION": "rotation_quaternion", "AXIS_ANGLE": "rotation_axis_angle"}
+_PATIENCE = 0.004
+"""Seconds that a step waits for the thread."""
 
 
 class Landing:
@@ -40,17 +48,27 @@ class Landing:
         self._last: dict[str, Floats] = {}
         self._end = start
 
-    def add(self, motion: RigMotion, first: int = 0) -> Iterator[float]:
-        """Key a piece that begins at the take's frame `first`; pieces come in order.
+    def add(self, motion: RigMotion, first: int = 0, bound: Bound | None = None) -> Iterator[float]:
+        """Key a piece that begins at the take's frame `first`; pieces come in order, a first one replaces all.
 
-        Does a curve of it at each step, a few milliseconds, and yields how far it is, 0 to 1.
+        Does a curve of it at each step, a few milliseconds, and yields how far it is, 0 to 1. With a `bound` there are
+        few Bezier keys that are off by no more, instead of one on every frame: for whole takes. They are found in a
+        thread, for which the steps wait.
         """
-        channels = [*self._bones(motion), *self._face(motion)]
-        self._animate({channel.owner: None for channel in channels})
+        if first == 0:
+            self._last.clear()
+        names = sorted({mesh for mesh, _ in motion.shapes})
+        meshes = {name: mesh_named(self._armature, name) for name in names}
+        moves = [self._armature] if motion.rotations or motion.locations else []
+        self._animate(moves + [mesh.data.shape_keys for mesh in meshes.values()])
         frames = key_frames(self._scene, motion.fps, first + np.arange(motion.frames), self._start)
-        curves = max(sum(channel.values.shape[1] for channel in channels), 1)
-        for done, _ in enumerate(write_channels(channels, frames), 1):
-            yield done / curves
+        channels = chain(self._switches(motion), self._bones(motion, bound), self._face(motion, meshes, bound))
+        if bound is None:
+            size = 4 * len(motion.rotations) + 3 * len(motion.locations) + len(motion.switches) + len(motion.shapes)
+            for done, _ in enumerate(write_channels(channels, frames, replace=first == 0), 1):
+                yield min(done / size, 1.0)
+        else:
+            yield from _write_few(channels, frames)
         self._end = float(frames[-1])
         for action in self.actions:
             action["vlogger"] = motion.meta
@@ -59,7 +77,7 @@ class Landing:
 
     @property
     def actions(self) -> list[Any]:
-        """The new Actions, one or several, in the order of `RigMotion`: body first."""
+        """The new Actions, one or several, the body's first."""
         return list(dict.fromkeys(animation_of(owner).action for owner in self._before))
 
     def put_on_track(self) -> None:
@@ -70,34 +88,38 @@ class Landing:
 
     def take_back(self) -> None:
         """Remove the new Actions; what animated the rig before animates it again."""
-        import bpy
-
         new = self.actions
         for owner, before in self._before.items():
             give_animation(owner, before)
         bpy.data.batch_remove(new)
         self._before.clear()
 
-    def _animate(self, owners: dict[Any, None]) -> None:
+    def _animate(self, owners: list[Any]) -> None:
         fresh = [owner for owner in owners if owner not in self._before]
         if not fresh:
             return
-        self._before |= {owner: animation_of(owner) for owner in fresh}
-        for action in {animation.action for animation in self._before.values() if animation.action}:
-            action.use_fake_user = True  # nobody may need it from now on, and Blender would forget it
-        shared = next(iter(self.actions), None) if len(self._before) > len(fresh) else None
+        shared = next(iter(self.actions), None)
+        before = {owner: animation_of(owner) for owner in fresh}
+        for animation in before.values():
+            if animation.action is not None:
+                animation.action.use_fake_user = True  # else Blender would forget it on saving
+        self._before |= before
         animate(self._name, fresh, shared)
 
-    def _bones(self, motion: RigMotion) -> Iterator[Channel]:
-        for name, turns in motion.rotations.items():
-            bone = self._armature.pose.bones[name]
-            values = self._in_mode(name, turns, bone.rotation_mode)
-            path = _MODES.get(bone.rotation_mode, "rotation_euler")
-            yield Channel(self._armature, f"{bone_path(name)}.{path}", name, values)
+    def _bones(self, motion: RigMotion, bound: Bound | None) -> Iterator[Channel]:
+        metre = units_per_metre(self._scene) / self._size()
+        for name in dict.fromkeys([*motion.rotations, *motion.locations]):
+            path = bone_path(name)
+            if name in motion.rotations:
+                mode = self._armature.pose.bones[name].rotation_mode
+                values = self._in_mode(name, motion.rotations[name], mode)
+                joint = motion.joints.get(name, "")
+                track = rotation_track(values, mode, joint, bound, motion.sealed) if bound else None
+                yield Channel(self._armature, f"{path}.{_MODES.get(mode, 'rotation_euler')}", name, values, track)
             if name in motion.locations:
-                yield Channel(self._armature, f"{bone_path(name)}.location", name, motion.locations[name])
-        for name in motion.locations.keys() - motion.rotations.keys():
-            yield Channel(self._armature, f"{bone_path(name)}.location", name, motion.locations[name])
+                values = motion.locations[name]
+                track = location_track(values, metre, bound) if bound else None
+                yield Channel(self._armature, f"{path}.location", name, values, track)
 
     def _in_mode(self, name: str, turns: Floats, mode: str) -> Floats:
         """Rotations as the bone has them, going on from the piece before."""
@@ -111,16 +133,46 @@ class Landing:
         self._last[name] = values[-1]
         return values
 
-    def _face(self, motion: RigMotion) -> Iterator[Channel]:
-        names = {mesh for mesh, _ in motion.shapes}
-        keys = {name: mesh_named(self._armature, name).data.shape_keys for name in names}
+    def _switches(self, motion: RigMotion) -> Iterator[Channel]:
+        for (name, setting), value in motion.switches.items():
+            bone = self._armature.pose.bones.get(name)
+            if bone is not None and setting in bone:
+                path = f'{bone_path(name)}["{bpy.utils.escape_identifier(setting)}"]'
+                values = np.array([[value]])
+                yield Channel(self._armature, path, name, values, Track(values, 1.0))
+
+    def _face(self, motion: RigMotion, meshes: dict[str, Any], bound: Bound | None) -> Iterator[Channel]:
+        metre = units_per_metre(self._scene)
         for (mesh, key), values in motion.shapes.items():
-            yield Channel(keys[mesh], key_path(key), "Face", values[:, None])
+            column = values[:, None]
+            track = shape_track(column, reach(meshes[mesh], key), metre, bound, motion.sealed) if bound else None
+            yield Channel(meshes[mesh].data.shape_keys, key_path(key), "Face", column, track)
+
+    def _size(self) -> float:
+        """How large one of the armature's own units is in the scene."""
+        return float(np.mean(np.abs(np.array(self._armature.matrix_world.to_scale()))))
 
 
-def key_in_slices(scene: Any, armature: Any, motion: RigMotion, name: str, start: float = 0) -> Iterator[float]:
+def key_in_slices(
+    scene: Any, armature: Any, motion: RigMotion, name: str, start: float = 0, bound: Bound | None = None
+) -> Iterator[float]:
     """Key a whole take on a rig as a new Action `name`, from the scene's frame `start` on.
 
-    A generator, to be driven by a timer: each step takes a few milliseconds and yields how far it is, 0 to 1.
+    A generator, to be driven by a timer: each step takes a few milliseconds and yields how far it is, 0 to 1. With a
+    `bound`, few Bezier keys that are off by no more.
     """
-    yield from Landing(scene, armature, name, start).add(motion)
+    yield from Landing(scene, armature, name, start).add(motion, bound=bound)
+
+
+def _write_few(channels: Iterable[Channel], frames: NDArray[np.float32]) -> Iterator[float]:
+    found: list[Channel] = []
+    for channel in channels:
+        found.append(channel)
+        yield 0.0
+    with ThreadPoolExecutor(1, "vlogger-keys") as thread:
+        reduced = thread.submit(reduce, [channel.track for channel in found if channel.track is not None])
+        while not reduced.done():
+            wait([reduced], timeout=_PATIENCE)
+            yield 0.1
+    for done, _ in enumerate(write_keys(found, reduced.result(), frames), 1):
+        yield 0.5 + 0.5 * done / len(found)

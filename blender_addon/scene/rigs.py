@@ -6,7 +6,6 @@ from typing import Any
 
 import bpy
 import numpy as np
-from numpy.typing import NDArray
 
 from ..core.errors import AddonError
 from ..core.rig import Bone, FaceMesh, Rig
@@ -84,16 +83,11 @@ def _is_under(thing: Any, armature: Any) -> bool:
     return parent is not None
 
 
-def reaches(mesh: Any, keys: tuple[str, ...]) -> NDArray[np.float64]:
-    """How far in the scene, in its units, each of a mesh's shape keys moves the point that it moves the most."""
-    blocks = mesh.data.shape_keys.key_blocks
-    turned = np.array(mesh.matrix_world, np.float64)[:3, :3]
-    count = len(mesh.data.vertices) * 3
-    shape, rest = np.empty(count, np.float32), np.empty(count, np.float32)
-    found = np.zeros(len(keys))
-    for i, name in enumerate(keys):
-        blocks[name].data.foreach_get("co", shape)
-        blocks[name].relative_key.data.foreach_get("co", rest)
-        moved = (shape - rest).reshape(-1, 3) @ turned.T
-        found[i] = np.sqrt(np.einsum("vi,vi->v", moved, moved).max(initial=0.0))
-    return found
+def reach(mesh: Any, key: str) -> float:
+    """How far in the scene, in its units, a shape key moves the point that it moves the most."""
+    block = mesh.data.shape_keys.key_blocks[key]
+    shape, rest = (np.empty(len(mesh.data.vertices) * 3, np.float32) for _ in range(2))
+    block.data.foreach_get("co", shape)
+    block.relative_key.data.foreach_get("co", rest)
+    moved = (shape - rest).reshape(-1, 3) @ np.array(mesh.matrix_world, np.float32)[:3, :3].T
+    return float(np.sqrt(np.einsum("vi,vi->v", moved, moved).max(initial=0.0)))

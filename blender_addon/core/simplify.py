@@ -1,0 +1,71 @@
+"""How far off the keys of a simplified take may be, property by property.
+
+The bound is on each bone's own rotation, each bone's place, and the point of the face that a shape key moves the most.
+Bones get a share of it, the less the more hangs on them: errors add up along a limb, and a foot must not slide.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .keys import Track
+
+Floats = NDArray[np.float64]
+
+_SHARES = (  # first match wins
+    ("pelvis|hip|knee", 0.05),
+    ("ankle|foot", 0.2),
+    ("spine|neck|collar", 0.14),
+    ("shoulder|elbow", 0.45),
+    ("wrist", 0.6),
+    ("head|jaw|eye", 0.5),
+    ("", 0.9),
+)
+_SEALED = 4.0
+"""How much more errors count in the mouth where the lips touch: several shapes together keep them closed."""
+
+
+@dataclass(frozen=True)
+class Bound:
+    """What a key may be off, at most, on any frame."""
+
+    degrees: float = 0.5
+    millimetres: float = 0.5
+
+
+def rotation_track(values: Floats, mode: str, joint: str, bound: Bound, sealed: NDArray[np.bool_]) -> Track:
+    """Rotations (T, n) in one of Blender's rotation modes, of the bone of a joint.
+
+    A quaternion that is off by d turns by 2 d, and an axis by no more than d times the angle. Euler angles turn about
+    axes that are square to each other but for the first and the last: the sine of the middle angle says how near these
+    are to being one.
+    """
+    turn = np.radians(bound.degrees) * next(share for part, share in _SHARES if re.search(part, joint))
+    scale: Floats | float
+    if mode == "QUATERNION":
+        scale = turn / 2
+    elif mode == "AXIS_ANGLE":
+        axis = 1 / max(float(np.abs(values[:, 0]).max()), 1e-3)
+        scale = turn / np.sqrt(2) * np.array([1, axis, axis, axis])
+    else:
+        middle = values[:, "XYZ".index(mode[1])]
+        scale = turn / np.sqrt(1 + float(np.abs(np.sin(middle)).max()))
+    return Track(values, scale, _care(sealed) if joint == "jaw" else None)
+
+
+def location_track(values: Floats, metre: float, bound: Bound) -> Track:
+    """Places (T, 3) in units of which there are `metre` to a metre. Half the bound: feet depend on it."""
+    return Track(values, bound.millimetres / 1000 * metre / 2)
+
+
+def shape_track(values: Floats, reach: float, metre: float, bound: Bound, sealed: NDArray[np.bool_]) -> Track:
+    """Values (T, 1) of a shape key that moves some point by `reach` at 1, in units of which `metre` make a metre."""
+    return Track(values, bound.millimetres / 1000 * metre / max(reach, 1e-9), _care(sealed))
+
+
+def _care(sealed: NDArray[np.bool_]) -> Floats:
+    return np.where(sealed, _SEALED, 1.0)
