@@ -28,7 +28,7 @@ POSES: dict[str, tuple[float, ...]] = {
     "viseme_O": (0.24, 0.45, 0.24, 0.00, 0.00, 0.00),
     "viseme_U": (0.09, 0.85, 0.16, 0.00, 0.00, 0.00),
 }
-"""The visemes' `FEATURES`, in units of ARKit weights as a speaker uses them; after the targets that takes are made with."""
+"""The visemes by their `FEATURES`, in ARKit weights as a speaker uses them, after the targets of the performer."""
 _STEPS = 30
 _SPARE = 0.003
 """A small charge on every weight: few visemes at a time rather than a little of all."""
