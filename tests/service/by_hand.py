@@ -60,6 +60,7 @@ def check_whole(library: Library, queue: Queue, under_way: Collection[Run] = ())
         _check_job(queue, job, job.id in kept)
         if job.state is not State.RUNNING:
             assert library.store.read(job.number) == job
+    assert queue.counts() == {state: sum(job.state is state for job in jobs) for state in State}
     assert queue.used() == sum(size for job in jobs for _, size in job.files if job.id in kept) + sum(
         upload.size for upload in library.find_uploads()
     )

@@ -56,10 +56,11 @@ def queue(library: Library) -> Queue:
     return Queue(library)
 
 
-def reopened(library: Library, quota: int = 10**9) -> Queue:
-    """The queue of the next service, after this one was killed."""
-    library.store.close()
-    return Queue(open_library(library.folder, quota))
+def reopened(library: Library) -> tuple[Library, Queue]:
+    """What the next service has, after this one was killed."""
+    library.close()
+    library = open_library(library.folder, library.quota)
+    return library, Queue(library)
 
 
 def do_next(queue: Queue, outcome: Outcome | None = None, lane: LaneName = "curves") -> Job:
@@ -93,7 +94,7 @@ def test_a_job_runs_and_its_results_are_kept(queue: Queue, library: Library) -> 
     assert done.revision > check_whole_but_files.revision > running.revision > job.revision
     assert queue.folder(job.id) == library.jobs / job.id
     check_whole(library, queue)
-    assert reopened(library).get(job.id) == done
+    assert reopened(library)[1].get(job.id) == done
 
 
 def test_each_kind_of_job_gets_its_task_and_its_lane(queue: Queue, library: Library) -> None:
@@ -154,7 +155,7 @@ def test_how_far_a_job_is(queue: Queue, library: Library) -> None:
     queue.end(run, Done({"n": float("nan"), "odd": "\udcff"}))
     done = queue.get(job.id)
     assert (done.frames, done.files, done.result) == (2, (("a.bin", 5),), {"n": None, "odd": "?"})
-    assert reopened(library).get(job.id) == done
+    assert reopened(library)[1].get(job.id) == done
 
 
 def test_the_same_key_is_the_same_job(queue: Queue, library: Library) -> None:
@@ -165,7 +166,7 @@ def test_the_same_key_is_the_same_job(queue: Queue, library: Library) -> None:
         queue.submit(animate(2), key="k")
     assert queue.submit(animate(1), key="other")[1]
     assert queue.submit(animate(1))[1]
-    queue = reopened(library)
+    library, queue = reopened(library)
     do_next(queue)
     again, new = queue.submit(animate(1), key="k")
     assert (again.id, again.state, new) == (job.id, State.DONE, False)
@@ -178,7 +179,7 @@ def test_a_failure_keeps_its_reason_and_nothing_else(queue: Queue, library: Libr
     failed = do_next(queue, Failed("It is no sound.\udcff", mendable=True))
     assert (failed.state, failed.error, failed.files, failed.done) == (State.FAILED, "It is no sound.?", (), 0.0)
     check_whole(library, queue)
-    assert reopened(library).get(failed.id) == failed
+    assert reopened(library)[1].get(failed.id) == failed
 
 
 def test_a_job_is_tried_again_when_its_worker_dies_but_once(queue: Queue, library: Library) -> None:
@@ -203,9 +204,7 @@ def test_a_job_is_tried_again_after_a_kill_but_once(queue: Queue, library: Libra
         assert (run.id, run.attempt) == (job.id, attempt)
         work_by_hand(queue, run, job.submission)
         seen = queue.get(job.id).revision
-        library.close()
-        library = open_library(library.folder)
-        queue = Queue(library)
+        library, queue = reopened(library)
         check_whole(library, queue)
         assert queue.get(job.id).revision > seen
     failed = queue.get(job.id)
@@ -226,9 +225,7 @@ def test_a_stop_costs_no_attempt(queue: Queue, library: Library) -> None:
         queue.end(run, Died("Stopped."))
         assert (queue.get(job.id).state, queue.get(job.id).attempt) == (State.QUEUED, 0)
         check_whole(library, queue)
-        library.close()
-        library = open_library(library.folder)
-        queue = Queue(library)
+        library, queue = reopened(library)
     assert do_next(queue).state is State.DONE
 
 
@@ -248,7 +245,7 @@ def test_cancelling(queue: Queue, library: Library) -> None:
     assert queue.get(running.id).state is State.CANCELLED
     check_whole(library, queue)
     assert queue.begin("curves") is None
-    assert reopened(library).counts()[State.CANCELLED] == 2
+    assert reopened(library)[1].counts()[State.CANCELLED] == 2
 
 
 def test_a_worker_that_cancels(queue: Queue, library: Library) -> None:
@@ -310,7 +307,7 @@ def test_deleting_in_every_state(queue: Queue, library: Library) -> None:
     queue.end(run, outcome)
     assert queue.list(None, 9, None) == []
     check_whole(library, queue)
-    queue = reopened(library)
+    library, queue = reopened(library)
     assert queue.list(None, 9, None) == []
     assert queue.submit(animate())[0].number == 6  # no number is given twice
 
@@ -438,7 +435,7 @@ def test_many_threads_at_once(queue: Queue, library: Library) -> None:
         do_next(queue)
     check_whole(library, queue)
     before = {job.id: job for job in queue.list(None, 1000, None)}
-    assert {job.id: job for job in reopened(library).list(None, 1000, None)} == before
+    assert {job.id: job for job in reopened(library)[1].list(None, 1000, None)} == before
 
 
 def test_the_oldest_results_make_room(tmp_path: Path) -> None:
@@ -455,7 +452,7 @@ def test_the_oldest_results_make_room(tmp_path: Path) -> None:
     assert all((job.state, job.files) == (State.DONE, ()) for job in removed)
     with pytest.raises(InputError, match="was removed to make room; retry"):
         queue.submit(RenderJob(f"job:{ids[0]}", STILL))
-    queue = reopened(library, library.quota)
+    library, queue = reopened(library)
     assert [job.removed for job in queue.list(None, 9, None)] == [False, False, False, True, True]
     again = queue.retry(ids[0])
     assert not again.removed
@@ -518,7 +515,7 @@ def test_files_that_someone_removed_are_told(queue: Queue, library: Library) -> 
     job, _ = queue.submit(animate())
     do_next(queue)
     shutil.rmtree(library.jobs / job.id)
-    queue = reopened(library)
+    library, queue = reopened(library)
     gone = queue.get(job.id)
     assert (gone.state, gone.removed, gone.files) == (State.DONE, True, ())
     check_whole(library, queue)
@@ -539,7 +536,7 @@ def test_a_clock_that_is_set_back_orders_nothing(
         assert done.ended is not None
         assert done.created <= done.started <= done.ended
     assert all(upload.age >= 0 for upload in library.find_uploads())
-    queue = reopened(library)
+    library, queue = reopened(library)
     check_whole(library, queue)
 
 
@@ -552,7 +549,7 @@ def test_many_old_jobs_are_cheap(library: Library, queue: Queue) -> None:
     ids = {n: f"{n:032x}" for n in range(2, 5002)}
     library.store.write((replace(entry, number=n, id=id), replace(old, number=n, id=id)) for n, id in ids.items())
     tracemalloc.start()
-    queue = reopened(library)
+    library, queue = reopened(library)
     assert [job.number for job in queue.list(State.CANCELLED, 2, 4000)] == [3999, 3998]
     for id in ids.values():
         assert queue.get(id).submission == long_line
@@ -602,7 +599,7 @@ class TestFullDisk:
         check_whole(library, queue)
         before = queue.list(None, 1000, None)
         queue.stop()
-        queue = reopened(library)
+        library, queue = reopened(library)
         assert queue.list(None, 1000, None) == before
         assert queue.get(running.id).state is State.DONE
 
@@ -611,7 +608,7 @@ class TestFullDisk:
         run = queue.begin("curves")
         assert run is not None
         fill(small_disk / "ballast")
-        queue = reopened(library)
+        library, queue = reopened(library)
         assert queue.get(job.id).state is State.QUEUED
         (small_disk / "ballast").unlink()
         assert do_next(queue).state is State.DONE
@@ -626,4 +623,4 @@ class TestFullDisk:
         assert queue.cancel(jobs[0].id).state is State.CANCELLED
         (small_disk / "ballast").unlink()
         queue.cancel(jobs[1].id)
-        assert reopened(library).get(jobs[0].id).state is State.CANCELLED
+        assert reopened(library)[1].get(jobs[0].id).state is State.CANCELLED

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from typing import Protocol
 
 import psutil
@@ -17,6 +16,8 @@ IDLE = 600.0
 """Seconds after which an idle worker is ended, and its models with it."""
 SHORT = 0.1
 """The part of the memory below which the free memory is short."""
+_PAUSE = 1.0
+"""Seconds after which a lane that stumbled goes on."""
 
 _log = logging.getLogger(__name__)
 
@@ -77,17 +78,19 @@ class Lane:
     def _live(self) -> None:
         if self._warm:
             self._worker.start()
-        idle_since = time.monotonic()
         while not self._stopping:
-            self._news.clear()
-            run = self._work.begin(self._name)
-            if run is not None:
-                self._do(run)
-                idle_since = time.monotonic()
-            elif self._worker.pid is None:
-                self._news.wait()
-            elif not self._news.wait(max(0.0, idle_since + IDLE - time.monotonic())):
-                self._worker.stop()
+            try:
+                self._news.clear()
+                run = self._work.begin(self._name)
+                if run is not None:
+                    self._do(run)
+                elif self._worker.pid is None:
+                    self._news.wait()
+                elif not self._news.wait(IDLE):
+                    self._worker.stop()
+            except Exception:  # our own fault; the jobs that wait shall not wait for ever
+                _log.exception("the lane of %s stumbled", self._name)
+                self._news.wait(_PAUSE)
 
     def _do(self, run: Run) -> None:
         def tell(event: Event) -> None:

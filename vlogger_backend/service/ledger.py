@@ -34,6 +34,8 @@ class Ledger:
         self._memory = threading.RLock()  # what follows; held for moments
         self._entries = store.entries
         self._keys = {entry.key: entry.id for entry in self._entries.values() if entry.key is not None}
+        self._counts = Counter(entry.state for entry in self._entries.values())
+        self._size = sum(entry.size for entry in self._entries.values())
         self._live: dict[str, Job] = {}
         self._recent: dict[str, Job] = {}
         self._closing: set[str] = set()
@@ -93,8 +95,12 @@ class Ledger:
     def counts(self) -> dict[State, int]:
         """How many jobs are in each state."""
         with self._memory:
-            counted = Counter(entry.state for entry in self._entries.values())
-        return {state: counted[state] for state in State}
+            return {state: self._counts[state] for state in State}
+
+    def size(self) -> int:
+        """Bytes of all results."""
+        with self._memory:
+            return self._size
 
     def watch(self, listener: Callable[[Job], None]) -> Callable[[], None]:
         """Have `listener` called at each change; returns the function that ends it."""
@@ -125,7 +131,7 @@ class Ledger:
         entry = Entry(job.number, job.id, job.state, source=source, key=key)
         self._save((entry, job), required=True)
         with self._memory:
-            self._entries[job.id] = entry
+            self._enter(entry)
             if key is not None:
                 self._keys[key] = job.id
             self._show(job)
@@ -138,7 +144,7 @@ class Ledger:
             entry, job = self._changed(id, size, changes)
             self._save((entry, job), required=required)
             with self._memory:
-                self._entries[id] = entry
+                self._enter(entry)
                 self._show(job)
             return job
         finally:
@@ -154,6 +160,7 @@ class Ledger:
         with self._memory:
             job = self.get(id)
             entry = self._entries.pop(id)
+            self._count(entry, -1)
             self._live.pop(id, None)
             self._recent.pop(id, None)
             if entry.key is not None:
@@ -193,6 +200,16 @@ class Ledger:
     def _read(self, entry: Entry) -> Job:
         """Raises KeyError if it has just been deleted."""
         return self._store.read(entry.number)
+
+    def _enter(self, entry: Entry) -> None:
+        if entry.id in self._entries:
+            self._count(self._entries[entry.id], -1)
+        self._entries[entry.id] = entry
+        self._count(entry, 1)
+
+    def _count(self, entry: Entry, sign: int) -> None:
+        self._counts[entry.state] += sign
+        self._size += sign * entry.size
 
     def _show(self, job: Job) -> None:
         self._hold(job)

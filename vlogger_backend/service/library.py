@@ -14,7 +14,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -99,7 +99,7 @@ class Library:
         """Make the files of a run ready to be kept: only results, all on disk. Returns their bytes; raises OSError."""
         folder = self.work_folder(id, attempt)
         if (folder / "pieces").exists():
-            shutil.rmtree(folder / "pieces")
+            _insist(lambda: shutil.rmtree(folder / "pieces"), patience=10.0)
         size = 0
         for root, _, names in os.walk(folder):
             for name in names:
@@ -109,7 +109,7 @@ class Library:
 
     def keep(self, id: str, attempt: int) -> None:
         """Turn the settled files of a run into the results of the job. Raises OSError."""
-        _rename(self.work_folder(id, attempt), self.job_folder(id))
+        _insist(lambda: os.rename(self.work_folder(id, attempt), self.job_folder(id)), patience=10.0)
         sync_folder(self.jobs)
         sync_folder(self.work)
 
@@ -117,7 +117,7 @@ class Library:
         """Take the results of a job out of `jobs/`; returns where they are until `remove`. Raises OSError."""
         away = self.work / f"{id}-removed-{secrets.token_hex(4)}"
         try:
-            _rename(self.job_folder(id), away)
+            _insist(lambda: os.rename(self.job_folder(id), away), patience=0.5)
         except FileNotFoundError:
             return None
         sync_folder(self.jobs)
@@ -224,12 +224,13 @@ def sync_folder(path: Path) -> None:
         os.close(descriptor)
 
 
-def _rename(old: Path, new: Path) -> None:
-    """Rename. On Windows a folder can't be renamed while someone reads a file in it; those who read are soon done."""
-    for _ in range(100 if sys.platform == "win32" else 0):
+def _insist(do: Callable[[], None], patience: float) -> None:
+    """Rename or remove. Windows refuses while someone reads a file that it touches: then it is tried for a while."""
+    deadline = time.monotonic() + (patience if sys.platform == "win32" else 0.0)
+    while True:
         try:
-            os.rename(old, new)
-            return
+            return do()
         except PermissionError:
+            if time.monotonic() >= deadline:
+                raise
             time.sleep(0.05)
-    os.rename(old, new)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import json
+import logging
 import shutil
 import time
 import uuid
@@ -26,6 +27,8 @@ from .recovery import ATTEMPTS, GONE, recover
 from .room import dispensable
 from .store import Entry
 from .tasks import LANES, LaneName, Run, lane_of, source_of, task_of
+
+_log = logging.getLogger(__name__)
 
 __all__ = ["Conflict", "JobNotFound", "LibraryFull", "Queue"]
 
@@ -186,8 +189,7 @@ class Queue:
 
     def used(self) -> int:
         """Bytes that results and uploads take of the quota."""
-        results = sum(entry.size for entry in self._ledger.entries())
-        return results + sum(upload.size for upload in self._library.find_uploads())
+        return self._ledger.size() + sum(upload.size for upload in self._library.find_uploads())
 
     def make_room(self, size: int, spare: str = "") -> None:
         """See that `size` more bytes fit into the quota: remove what is oldest, but nothing that a job waits for.
@@ -245,6 +247,8 @@ class Queue:
                     return
             except (InputError, OSError) as error:
                 outcome = Failed(_why_not_kept(error), mendable=True)
+        if isinstance(outcome, Failed) and not outcome.mendable:
+            _log.error("%s\n%s", outcome.sentence, outcome.trace)
         remove(run.task.folder)
         with self._ledger.changing:
             job = self._running(run)
@@ -312,7 +316,9 @@ class Queue:
     def _leave(self, job: Job, state: State, sentence: str) -> Job:
         """End a job without results."""
         error = sentence.encode("utf-8", "replace").decode()
-        return self._ledger.change(job.id, state=state, error=error, ended=now_after(job.started), **NOTHING)
+        return self._ledger.change(
+            job.id, state=state, error=error, ended=now_after(job.started or job.created), **NOTHING
+        )
 
     def _clear(self, item: Entry | Upload, away: MutableSequence[Path]) -> bool:
         """Remove an upload, or take results away (their job stays listed). False if someone reads them (Windows)."""

@@ -26,6 +26,7 @@ from .jobs import Job, State
 APPLICATION = 0x766C6F67
 """What marks our files among all of SQLite's ("vlog")."""
 VERSION = 1
+"""Rises when what was written before can't be read as it is: another table, or jobs that are checked more strictly."""
 _PATIENCE = 1.0
 """Seconds that another service has to let go of the library."""
 _MOST = 2**53
