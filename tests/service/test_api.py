@@ -128,13 +128,13 @@ def changed(**changes: Any) -> dict[str, Any]:
         ({**LINE, "priority": 101}, "priority"),
         ({**LINE, "label": "x" * 201}, "label"),
         ({**LINE, "extra": 1}, "extra is not known"),
-        ({**LINE, "kind": "dance"}, "dance"),
-        ({"request": {"audio": "x"}}, "kind"),
+        ({**LINE, "kind": "dance"}, "kind is"),
+        ({"request": {"audio": "x"}}, "kind is"),
         ({"kind": "animate"}, "request is missing"),
         ({"kind": "render", "take": "job:nope", "camera": CAMERA}, "no job nope"),
         ({"kind": "render", "take": f"upload:{SOUND}", "camera": {**CAMERA, "width": 100_000}}, "100000 x 64 pixels"),
         ({"kind": "render", "take": f"upload:{SOUND}", "camera": {**CAMERA, "poses": [[0] * 12]}}, "pose"),
-        ([], "not valid"),
+        ([], "JSON object"),
     ],
 )
 def test_a_bad_job_is_refused_in_a_sentence(unchanged: Served, job: Any, said: str) -> None:

@@ -23,7 +23,7 @@ from serving import TOKEN, Served, served, until
 
 from vlogger_backend.errors import InputError
 from vlogger_backend.service.kinds import HEAD, check_pixels, recognise
-from vlogger_backend.service.uploads import LONGEST_NAME, clean_name
+from vlogger_backend.service.uploads import LONGEST_NAME, MOST, clean_name
 
 
 @pytest.fixture
@@ -256,6 +256,14 @@ def test_a_full_disk_is_told(small_disk: Path) -> None:
         assert "disk" in answer.error
         assert nothing_left(service)
         assert service.client.get("/v1/health").status == 200
+
+
+def test_there_are_not_endlessly_many(service: Served) -> None:
+    for number in range(MOST):
+        (service.library.uploads / f"{number:064x}.wav").touch()
+    answer = service.client.upload(small_sound())
+    assert answer.status == 507
+    assert "10,000" in answer.error
 
 
 def test_many_uploads_at_once(service: Served) -> None:

@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, fields
 from typing import Annotated, Any
 
-from fastapi import APIRouter, FastAPI, Query, Request
+from fastapi import FastAPI, Query, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
@@ -27,7 +27,7 @@ from . import API, rigs
 from .address import Address
 from .capabilities import Capabilities, Examiner
 from .errors import Conflict, LibraryFull, NotFound
-from .job_routes import job_router
+from .job_routes import add_job_routes
 from .jobs import State
 from .library import Library
 from .news import News
@@ -103,7 +103,7 @@ def create_app(
     library: Library, queue: Queue, address: Address, token: str, news: News, end: Callable[[], None]
 ) -> ASGIApp:
     """The whole service as one ASGI application; `end` is called when a client asks the service to end."""
-    examiner, writer = Examiner(), JobWriter()
+    examiner = Examiner()
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -125,7 +125,7 @@ def create_app(
         separate_input_output_schemas=False,
         lifespan=lifespan,
         telemetry={"auto_configure": False, "tracing": False, "metrics": False, "logs": False},
-        responses=errors(400, 401, 403, 413, 422),
+        responses=errors(400, 401, 403, 404, 413, 422),
         exception_handlers={
             InputError: _on_input_error,
             RequestValidationError: _on_invalid_request,
@@ -134,18 +134,19 @@ def create_app(
             Exception: _on_fault,
         },
     )
-    app.include_router(_about(library, queue, examiner, end), prefix="/v1")
-    app.include_router(_uploads(Uploads(library, queue)), prefix="/v1")
-    app.include_router(job_router(queue, writer, news, local=address.local), prefix="/v1")
+    add_job_routes(app, queue, JobWriter(), news, local=address.local)
+    _add_upload_routes(app, Uploads(library, queue))
+    _add_other_routes(app, library, queue, examiner, end)
     _describe_token(app)
     return Guard(app, address, token)
 
 
-def _about(library: Library, queue: Queue, examiner: Examiner, end: Callable[[], None]) -> APIRouter:
+def _add_other_routes(
+    app: FastAPI, library: Library, queue: Queue, examiner: Examiner, end: Callable[[], None]
+) -> None:
     """What this service is, and its end."""
-    router = APIRouter()
 
-    @router.get("/health")
+    @app.get("/v1/health")
     def health() -> Health:
         counts = queue.counts()
         return Health(
@@ -157,51 +158,46 @@ def _about(library: Library, queue: Queue, examiner: Examiner, end: Callable[[],
             LibraryAnswer(queue.used(), library.quota, shutil.disk_usage(library.folder).free),
         )
 
-    @router.get("/capabilities")
+    @app.get("/v1/capabilities")
     async def capabilities() -> Capabilities:
         return await examiner.capabilities()
 
-    @router.get("/avatars")
+    @app.get("/v1/avatars")
     async def avatars() -> AvatarsAnswer:
         sliders = [Slider(field.name, 0.0, 1.0, getattr(Body(), field.name)) for field in fields(Body)]
         return AvatarsAnswer([AvatarAnswer("anny", sliders)])
 
-    @router.get("/rigs")
+    @app.get("/v1/rigs")
     def rig_names() -> RigsAnswer:
         return RigsAnswer(rigs.names())
 
-    @router.get("/rigs/{name}", responses=errors(404), response_model=dict[str, Any])
+    @app.get("/v1/rigs/{name}", responses=errors(404), response_model=dict[str, Any])
     def rig(name: str) -> Response:
         return Response(rigs.description(name), media_type="application/json")
 
-    @router.post("/shutdown", status_code=202)
+    @app.post("/v1/shutdown", status_code=202)
     async def shutdown() -> dict[str, bool]:
         end()
         return {"ending": True}
 
-    return router
 
-
-def _uploads(uploads: Uploads) -> APIRouter:
-    router = APIRouter()
+def _add_upload_routes(app: FastAPI, uploads: Uploads) -> None:
     body = {
         "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
         "required": True,
     }
 
-    @router.post("/uploads", status_code=201, responses=errors(507), openapi_extra={"requestBody": body})
+    @app.post("/v1/uploads", status_code=201, responses=errors(507), openapi_extra={"requestBody": body})
     async def upload(request: Request, name: Annotated[str, Query(max_length=1000)] = "") -> Uploaded:
         return await uploads.take_in(name, request.stream(), int(request.headers.get("content-length", 0)))
 
-    @router.get("/uploads")
+    @app.get("/v1/uploads")
     def all_uploads() -> UploadsAnswer:
         return UploadsAnswer(uploads.all())
 
-    @router.delete("/uploads/{id}", status_code=204, responses=errors(404, 409))
+    @app.delete("/v1/uploads/{id}", status_code=204, responses=errors(404, 409))
     def delete_upload(id: str) -> None:
         uploads.delete(id)
-
-    return router
 
 
 def _describe_token(app: FastAPI) -> None:
@@ -240,13 +236,18 @@ def _sentence_of(problem: Mapping[str, Any]) -> str:
     where = ".".join(str(part) for part in problem["loc"][1:])
     for kind in KINDS:  # pydantic's way of saying which kind of job it is
         where = where.removeprefix(f"{kind}.")
+    match problem["type"]:
+        case "json_invalid":
+            return f"The request is no JSON: {problem['ctx']['error']}"
+        case "model_attributes_type" | "dataclass_type" if not where:
+            return "The request must be a JSON object, sent as application/json"
+        case "union_tag_not_found" | "union_tag_invalid":
+            return f"kind is what job it is; give one of {', '.join(KINDS)}"
+        case "missing":
+            return f"{where or 'The body'} is missing"
+        case "unexpected_keyword_argument":
+            return f"{where} is not known here; leave it out, or update the service"
     what = str(problem["msg"]).rstrip(".")
-    if problem["type"] == "json_invalid":
-        return f"The request is no JSON: {problem['ctx']['error']}"
-    if problem["type"] == "missing":
-        return f"{where or 'The body'} is missing"
-    if problem["type"] == "unexpected_keyword_argument":
-        return f"{where} is not known here; leave it out, or update the service"
     return f"{where or 'The request'} is not valid: {what[:1].lower()}{what[1:]}"
 
 

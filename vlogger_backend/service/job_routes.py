@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Annotated, Any, BinaryIO
 
-from fastapi import APIRouter, Body, Depends, Header, Query, Response
+from fastapi import Body, Depends, FastAPI, Header, Query, Response
 from fastapi import Path as InPath
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
@@ -28,9 +28,8 @@ Id = Annotated[str, InPath(min_length=1, max_length=64)]
 Number = Annotated[int, InPath(ge=0, lt=10**9)]
 
 
-def job_router(queue: Queue, writer: JobWriter, news: News, local: bool) -> APIRouter:
-    """All under `/jobs`, and `/events`. `local`: clients are on this machine, so they may name files on it."""
-    router = APIRouter(responses=errors(404))
+def add_job_routes(app: FastAPI, queue: Queue, writer: JobWriter, news: News, local: bool) -> None:
+    """All under `/v1/jobs`, and `/v1/events`. `local`: clients are on this machine, so they may name files on it."""
 
     def answer(job: Job, status: int = 200) -> Response:
         return Response(writer.job(job), status, media_type=_JSON)
@@ -40,44 +39,9 @@ def job_router(queue: Queue, writer: JobWriter, news: News, local: bool) -> APIR
 
     Known = Annotated[Job, Depends(known)]  # noqa: N806
 
-    # Submitting and steering
+    # Reading: first of all the question that is asked most, since routes are tried in this order
 
-    @router.post(
-        "/jobs", status_code=201, response_model=JobAnswer, responses={200: {"model": JobAnswer}, **errors(409, 507)}
-    )
-    def submit(
-        posted: Annotated[Posted, Body()],
-        idempotency_key: Annotated[str | None, Header(min_length=1, max_length=200)] = None,
-    ) -> Response:
-        submission = submission_of(posted)
-        if not local:
-            _refuse_paths(submission)
-        job, new = queue.submit(submission, posted.priority, posted.label, idempotency_key)
-        return answer(job, 201 if new else 200)
-
-    @router.post("/jobs/{id}/cancel", response_model=JobAnswer, responses=errors(409, 507))
-    def cancel(id: Id) -> Response:
-        return answer(queue.cancel(id))
-
-    @router.post("/jobs/{id}/retry", response_model=JobAnswer, responses=errors(409, 507))
-    def retry(id: Id) -> Response:
-        return answer(queue.retry(id))
-
-    @router.delete("/jobs/{id}", status_code=204, responses=errors(409, 507))
-    def delete(id: Id) -> None:
-        queue.delete(id)
-
-    # Reading
-
-    @router.get("/jobs", response_model=JobsAnswer)
-    def all_jobs(
-        state: State | None = None,
-        limit: Annotated[int, Query(ge=1, le=1000)] = 100,
-        before: Annotated[int | None, Query(ge=0, le=_LARGEST)] = None,
-    ) -> Response:
-        return Response(writer.jobs(queue.list(state, limit, before)), media_type=_JSON)
-
-    @router.get("/jobs/{id}", response_model=JobAnswer)
+    @app.get("/v1/jobs/{id}", response_model=JobAnswer)
     async def read(
         id: Id,
         since: Annotated[int | None, Query(ge=0, le=_LARGEST)] = None,
@@ -94,9 +58,44 @@ def job_router(queue: Queue, writer: JobWriter, news: News, local: bool) -> APIR
                     await reader.changed(left)
         return answer(job)
 
-    @router.get("/jobs/{id}/submission", response_model=AnimateJob | RenderJob | CharacterJob)
+    @app.get("/v1/jobs", response_model=JobsAnswer)
+    def all_jobs(
+        state: State | None = None,
+        limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+        before: Annotated[int | None, Query(ge=0, le=_LARGEST)] = None,
+    ) -> Response:
+        return Response(writer.jobs(queue.list(state, limit, before)), media_type=_JSON)
+
+    @app.get("/v1/jobs/{id}/submission", response_model=AnimateJob | RenderJob | CharacterJob)
     def submission(job: Known) -> Response:
         return Response(submission_json(job.submission), media_type=_JSON)
+
+    # Submitting and steering
+
+    @app.post(
+        "/v1/jobs", status_code=201, response_model=JobAnswer, responses={200: {"model": JobAnswer}, **errors(409, 507)}
+    )
+    def submit(
+        posted: Annotated[Posted, Body()],
+        idempotency_key: Annotated[str | None, Header(min_length=1, max_length=200)] = None,
+    ) -> Response:
+        submission = submission_of(posted)
+        if not local:
+            _refuse_paths(submission)
+        job, new = queue.submit(submission, posted.priority, posted.label, idempotency_key)
+        return answer(job, 201 if new else 200)
+
+    @app.post("/v1/jobs/{id}/cancel", response_model=JobAnswer, responses=errors(409, 507))
+    def cancel(id: Id) -> Response:
+        return answer(queue.cancel(id))
+
+    @app.post("/v1/jobs/{id}/retry", response_model=JobAnswer, responses=errors(409, 507))
+    def retry(id: Id) -> Response:
+        return answer(queue.retry(id))
+
+    @app.delete("/v1/jobs/{id}", status_code=204, responses=errors(409, 507))
+    def delete(id: Id) -> None:
+        queue.delete(id)
 
     # Watching
 
@@ -116,7 +115,7 @@ def job_router(queue: Queue, writer: JobWriter, news: News, local: bool) -> APIR
         ]  # fmt: skip
         return [job.id for jobs in lists for job in reversed(jobs)]
 
-    @router.get("/jobs/{id}/events", response_class=EventSourceResponse)
+    @app.get("/v1/jobs/{id}/events", response_class=EventSourceResponse)
     async def job_events(
         job: Known, last_event_id: Annotated[str | None, Header(max_length=200)] = None
     ) -> AsyncIterator[ServerSentEvent]:
@@ -128,7 +127,7 @@ def job_router(queue: Queue, writer: JobWriter, news: News, local: bool) -> APIR
                 for id in await reader.changed():
                     yield event(id)
 
-    @router.get("/events", response_class=EventSourceResponse)
+    @app.get("/v1/events", response_class=EventSourceResponse)
     async def events(
         last_event_id: Annotated[str | None, Header(max_length=200)] = None,
     ) -> AsyncIterator[ServerSentEvent]:
@@ -141,25 +140,23 @@ def job_router(queue: Queue, writer: JobWriter, news: News, local: bool) -> APIR
 
     # Fetching
 
-    @router.get("/jobs/{id}/files/{name:path}", response_class=Response, responses=_bytes(206, "*/*"))
+    @app.get("/v1/jobs/{id}/files/{name:path}", response_class=Response, responses=_bytes(206, "*/*") | errors(416))
     def file(job: Known, name: str, range: Annotated[str | None, Header()] = None) -> Response:
         if name not in (known for known, _ in job.files):
             raise NotFound(f"The job has no file {name[:200]}, or not yet.")
         return file_answer(_opened(queue, job.id, name), name, range)
 
-    @router.get("/jobs/{id}/curves/{piece}", response_class=Response, responses=_bytes(200, "application/octet-stream"))
+    @app.get("/v1/jobs/{id}/curves/{piece}", response_class=Response, responses=_bytes(200, "application/octet-stream"))
     def curves(job: Known, piece: Number) -> Response:
         return _whole(queue, job.id, f"pieces/{piece:06d}.npz", "application/octet-stream")
 
-    @router.get("/jobs/{id}/frames/{frame}", response_class=Response, responses=_bytes(200, "image/png"))
+    @app.get("/v1/jobs/{id}/frames/{frame}", response_class=Response, responses=_bytes(200, "image/png"))
     def frames(job: Known, frame: Number) -> Response:
         return _whole(queue, job.id, f"frames/{frame:06d}.png", "image/png")
 
-    @router.get("/jobs/{id}/preview", response_class=Response, responses=_bytes(200, "image/jpeg"))
+    @app.get("/v1/jobs/{id}/preview", response_class=Response, responses=_bytes(200, "image/jpeg"))
     def preview(job: Known) -> Response:
         return _whole(queue, job.id, "preview.jpg", "image/jpeg")
-
-    return router
 
 
 def _opened(queue: Queue, id: str, name: str) -> BinaryIO:

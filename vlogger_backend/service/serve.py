@@ -25,6 +25,8 @@ from .secret import token_in, write_secret
 if TYPE_CHECKING:
     from .server import Server
 
+_DOORS = 1 if sys.platform == "win32" else 16
+"""How many times the socket is listened at: in a turn of uvloop each lets in one client, however many wait."""
 _FILES = 4096
 """Files that may be open at once, clients among them."""
 
@@ -84,7 +86,7 @@ def serve(serving: Serving) -> None:
             queue.start()
             try:
                 _say(f"vlogger {__version__} is ready at {address.url}; its library is {library.folder}")
-                server.run(sockets=[listener])
+                server.run(sockets=[listener.dup() for _ in range(_DOORS)])
             finally:
                 queue.stop()
 
