@@ -57,7 +57,8 @@ class Follower:
         self._tell = tell
         self._line = Line(keeper, self._waits, self._given_up)
         self._view = handle.view
-        self._sent = job is None
+        self._id = handle.view.id
+        self._posted: Mapping[str, Any] | None = None
         self._cancelled = threading.Event()
         self._closed = threading.Event()
         self._files: set[str] = set()
@@ -66,13 +67,14 @@ class Follower:
     def run(self) -> None:
         """The whole life of the job; it always ends with the news `Ended`, unless the client was closed."""
         try:
-            self._watch(self._submit() if self._job is not None else self._look(str(self._view.id)))
-        except StoppedError:
-            self._end("cancelled", None)
+            try:
+                self._make()
+            except StoppedError:
+                if not self._closed.is_set():
+                    self._take_back()
         except UnreachableError as error:  # given up, which happens only when it was cancelled or closed
             self._end(
-                "cancelled",
-                AddonError(f"{error} The job may still be running there; cancel it there once the service is back."),
+                "cancelled", AddonError(f"{error} The job may still run there: cancel it when the service is back.")
             )
         except AddonError as error:
             self._end("failed", error)
@@ -91,96 +93,89 @@ class Follower:
         self._closed.set()
         self._line.interrupt()
 
-    def _submit(self) -> Snapshot:
-        job = self._uploaded(self._job)
+    def _make(self) -> None:
+        """Submit the job, and bring what it makes until it has ended."""
+        if self._job is not None:
+            self._posted = self._uploaded(self._job)
+            self._move(stage="Submitting", done=1.0)
+            snapshot = self._post(self._posted)
+        else:
+            snapshot = self._look(None)
+        while snapshot.view.state not in ENDED:
+            self._set_view(snapshot.view)
+            self._fetch(snapshot)
+            snapshot = self._look(snapshot.revision)
+        self._fetch(snapshot)
+        if snapshot.view.state == "done" and snapshot.removed:
+            raise JobGoneError("The results of this job were removed to make room. Make it again.")
+        self._end(snapshot.view.state, JobFailedError(snapshot.error) if snapshot.error else None)
 
-        def post(connection: Connection) -> dict[str, Any]:
-            self._sent = True  # from here on the service may have it
-            return connection.ask("POST", _JOBS, job, headers={"Idempotency-Key": self._key})
-
-        self._move(stage="Submitting", done=1.0)
-        try:
-            return self._call(lambda connection: _snapshot(connection, post(connection)))
-        except StoppedError:
-            if not self._sent or self._closed.is_set():
-                raise
-            self._line.resume()
-            return self._call(lambda connection: _snapshot(connection, post(connection)))
+    def _take_back(self) -> None:
+        """Cancel the job, wherever it is; even one whose submission was interrupted, as the service may have it."""
+        self._line.resume()
+        if self._id is None and self._posted is not None:
+            self._post(self._posted)
+        if self._id is not None:
+            try:
+                self._line.call(lambda connection: connection.ask("POST", f"{self._path}/cancel"))
+            except RefusedError as refusal:
+                if refusal.status not in (404, 409):  # it was deleted, or has ended meanwhile
+                    raise
+        self._end("cancelled", None)
 
     def _uploaded(self, value: Any) -> Any:
         """`value` with each Path in it sent to the service and replaced by the upload's name."""
         if isinstance(value, Path):
             self._move(stage=f"Sending {value.name}", done=0.0)
-            return self._call(lambda connection: connection.upload(value, self._sending))
+            return self._line.call(lambda connection: connection.upload(value, self._sending))
         if isinstance(value, Mapping):
             return {key: self._uploaded(item) for key, item in value.items()}
         if isinstance(value, list | tuple):
             return [self._uploaded(item) for item in value]
         return value
 
-    def _watch(self, snapshot: Snapshot) -> None:
-        told = False  # whether the service knows that it is cancelled
-        while True:
-            try:
-                if self._cancelled.is_set() and not told:
-                    self._line.resume()
-                    snapshot = self._cancel(str(snapshot.view.id))
-                    told = True
-                if snapshot.view.state not in ENDED:
-                    self._set_view(snapshot.view)
-                if not told or snapshot.view.state == "done":
-                    self._fetch(snapshot)
-                if snapshot.view.state in ENDED:
-                    return self._finish(snapshot)
-                snapshot = self._look(str(snapshot.view.id), snapshot.revision)
-            except StoppedError:
-                if self._closed.is_set() or told:
-                    raise
+    def _post(self, job: Mapping[str, Any]) -> Snapshot:
+        headers = {"Idempotency-Key": self._key}
+        snapshot = self._line.call(lambda line: _snapshot(line, line.ask("POST", _JOBS, job, headers=headers)))
+        self._id = snapshot.view.id
+        return snapshot
 
-    def _look(self, id: str, since: int | None = None) -> Snapshot:
-        """The job as it is; with `since`, as soon as it is newer than this revision."""
+    def _look(self, since: int | None) -> Snapshot:
+        """The job as it is; with `since`, as soon as its revision is another one."""
 
         def get(connection: Connection) -> Snapshot:
-            wait = connection.patience.watch
+            wait = 0.0 if since is None else connection.patience.watch
             question = "" if since is None else f"?since={since}&wait={wait:g}"
-            answer = connection.ask(
-                "GET", f"{_JOBS}/{quote(id, safe='')}{question}", wait=0.0 if since is None else wait
-            )
-            return _snapshot(connection, answer)
+            return _snapshot(connection, connection.ask("GET", f"{self._path}{question}", wait=wait))
 
         try:
-            return self._call(get)
+            return self._line.call(get)
         except RefusedError as refusal:
             if refusal.status != 404:
                 raise
-            raise JobGoneError(
-                "The service does not know this job any more: it was deleted. Make it again."
-            ) from refusal
+            raise JobGoneError("The service has no such job any more: it was deleted. Make it again.") from refusal
 
-    def _cancel(self, id: str) -> Snapshot:
-        try:
-            self._call(lambda connection: connection.ask("POST", f"{_JOBS}/{quote(id, safe='')}/cancel"))
-        except RefusedError as refusal:
-            if refusal.status != 409:  # it has ended meanwhile
-                raise
-        return self._look(id)
+    @property
+    def _path(self) -> str:
+        return f"{_JOBS}/{quote(str(self._id), safe='')}"
 
     def _fetch(self, snapshot: Snapshot) -> None:
         """Fetch what is new. What is gone (the service began again, or is done) is left for the next look."""
-        job = f"{_JOBS}/{quote(str(snapshot.view.id), safe='')}"
         folder = self.handle.folder
         try:
             while self._pieces < snapshot.pieces:
-                self._piece(self._download(f"{job}/curves/{self._pieces}", folder / f".piece-{self._pieces}.npz"))
+                self._piece(
+                    self._download(f"{self._path}/curves/{self._pieces}", folder / f".piece-{self._pieces}.npz")
+                )
                 self._pieces += 1
             while self._frames < snapshot.frames:
                 frame = self._first(snapshot) + self._frames
-                path = self._download(f"{job}/frames/{frame}", folder / "frames" / f"{frame:06}.png")
+                path = self._download(f"{self._path}/frames/{frame}", folder / "frames" / f"{frame:06}.png")
                 self._tell(FrameCame(self.handle, frame, path))
                 self._frames += 1
             for name in snapshot.files:
                 if name not in self._files and not name.startswith("frames/"):
-                    path = self._download(f"{job}/files/{quote(name)}", folder / name)
+                    path = self._download(f"{self._path}/files/{quote(name)}", folder / name)
                     if name == "take.npz":
                         self._curves(0, _read(read_take, path))
                     self._tell(FileCame(self.handle, name, path))
@@ -196,8 +191,7 @@ class Follower:
         if snapshot.first is not None:
             return snapshot.first
         if self._job is None:  # a long submission is told only when it is asked for
-            path = f"{_JOBS}/{quote(str(snapshot.view.id), safe='')}/submission"
-            self._job = self._call(lambda connection: connection.ask("GET", path))
+            self._job = self._line.call(lambda connection: connection.ask("GET", f"{self._path}/submission"))
         return int(self._job.get("first", 0))
 
     def _piece(self, path: Path) -> None:
@@ -213,20 +207,12 @@ class Follower:
             self._tell(CurvesCame(self.handle, self._curve_frames, curves.since(known)))
             self._curve_frames += len(curves) - known
 
-    def _finish(self, snapshot: Snapshot) -> None:
-        view = snapshot.view
-        if view.state == "done" and snapshot.removed:
-            raise JobGoneError("The results of this job were removed to make room. Make it again.")
-        self._view = view
-        error = None if view.state == "done" or not snapshot.error else JobFailedError(snapshot.error)
-        self._end(view.state, error)
-
     def _download(self, path: str, target: Path) -> Path:
         """Fetch a file under a temporary name, and give it its own when it is whole."""
         part = target.with_name(f".{target.name}.part")
         try:
             part.unlink(missing_ok=True)
-            self._call(lambda connection: connection.download(path, part))
+            self._line.call(lambda connection: connection.download(path, part))
             os.replace(part, target)
         except OSError as error:
             raise AddonError(
@@ -236,9 +222,6 @@ class Follower:
             with suppress(OSError):
                 part.unlink(missing_ok=True)
         return target
-
-    def _call(self, act: Callable[[Connection], T]) -> T:
-        return self._line.call(act)
 
     def _sending(self, done: float) -> bool:
         self._move(done=done)
@@ -262,7 +245,7 @@ class Follower:
     def _end(self, state: Any, error: AddonError | None) -> None:
         if self._closed.is_set():
             return
-        view = View(self._view.id, state, "", 1.0 if state == "done" else self._view.done, None)
+        view = View(self._id, state, "", 1.0 if state == "done" else self._view.done, None)
         self._tell(Ended(self.handle, view, error))
 
 

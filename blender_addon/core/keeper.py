@@ -147,6 +147,7 @@ class Keeper:
         """As `find`; one that is just coming or going is waited for, and our own is ended when it is hung."""
         end = time.monotonic() + _COMING_OR_GOING
         while True:
+            own = self._process is not None and self._process.runs  # asked first: it takes away what a kill has left
             try:
                 return find(service.library, self.patience)
             except UnreachableError as error:
@@ -155,7 +156,7 @@ class Keeper:
                         return None
                 else:
                     self._silences += isinstance(error.__cause__, TimeoutError)
-                    if self._silences < _SILENCES or self._process is None or not self._process.runs:
+                    if self._silences < _SILENCES or self._process is None or not own:
                         raise
                     self._silences = 0
                     self._process.kill()
@@ -199,7 +200,9 @@ class Line:
         Raises UnreachableError once it is given up, and StoppedError after `interrupt`; other errors as they are.
         """
         pause = self._keeper.patience.again
-        for tries in range(1, 1 << 31):
+        tries = 0
+        while True:
+            tries += 1
             try:
                 connection = self._connection
                 if connection is None:
@@ -219,7 +222,6 @@ class Line:
             if self._stopped.wait(pause):
                 raise StoppedError
             pause = min(2 * pause, self._keeper.patience.longest)
-        raise AssertionError
 
     def interrupt(self) -> None:
         """From any thread: the call that goes on, or the next, raises StoppedError. After that, `resume`."""
