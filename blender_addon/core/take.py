@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ class Take:
     poses : (T, 55, 3) axis-angle rotations of the joints in `JOINT_NAMES`, each in its parent's frame, radians
     trans : (T, 3) translation of the pelvis from its rest place, metres
     face  : (T, K) blend-shape weights, named by `face_names`
-    meta  : the request, seed and speech that it was made from, as JSON; "" if the file tells none
+    meta  : the request, versions and hash of the sound that it was made from, as JSON; "" if the file tells none
     """
 
     fps: float
@@ -50,6 +51,14 @@ def read_take(path: Path) -> Take:
     return _take(path, read_arrays(path, _ARRAYS, "take", optional=("meta",)))
 
 
+def read_meta(path: Path) -> str:
+    """What a take was made from, as `Take.meta`, without reading its curves.
+
+    Raises AddonError as `read_take`.
+    """
+    return _without_speech(str(read_arrays(path, ("meta",), "take")["meta"]))
+
+
 def read_piece(path: Path) -> tuple[int, Take]:
     """Read a piece of a take that is still being made: the number of its first frame, and its curves.
 
@@ -63,6 +72,15 @@ def read_piece(path: Path) -> tuple[int, Take]:
             f"{path} is not a piece of a take ({error}). Choose an .npz file that vlogger wrote."
         ) from error
     return start, _take(path, arrays)
+
+
+def _without_speech(meta: str) -> str:
+    """The phones and words of an hour are megabytes, which nobody wants in every Action."""
+    try:
+        data = json.loads(meta)
+        return json.dumps({name: value for name, value in data.items() if name != "speech"}, ensure_ascii=False)
+    except (ValueError, AttributeError, RecursionError):
+        return ""
 
 
 def _take(path: Path, arrays: Arrays) -> Take:
@@ -80,7 +98,7 @@ def _take(path: Path, arrays: Arrays) -> Take:
             trans=_floats(arrays["trans"], (frames, 3)),
             face=_floats(arrays["arkit"], (frames, len(names))),
             face_names=names,
-            meta=str(arrays.get("meta", "")),
+            meta=_without_speech(str(arrays.get("meta", ""))),
         )
     except (TypeError, ValueError) as error:
         raise AddonError(f"{path} is not a take ({error}). Choose an .npz file that vlogger wrote.") from error

@@ -114,7 +114,8 @@ def slot_for(action: Any, id_block: Any) -> Any:
     if not SLOTS or action is None:
         return None
     fitting = [slot for slot in action.slots if slot.target_id_type == id_block.id_type]
-    return next((slot for slot in fitting if slot.name_display == id_block.name), fitting[0] if len(fitting) == 1 else None)
+    only = fitting[0] if len(fitting) == 1 else None
+    return next((slot for slot in fitting if slot.name_display == id_block.name), only)
 
 
 def user_folder() -> Path:

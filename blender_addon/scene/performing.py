@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -19,12 +19,14 @@ from ..core.rig import Rig, RigMapping
 from ..core.take import Take, read_take
 from .landing import Landing
 from .pins import RigPins, bend_to_pins, mark_pins
+from .rigs import face_meshes
 
 
 @dataclass(frozen=True)
 class Part:
     """What a take is keyed on: the scene and the armature by name, since undo makes Blender's objects anew.
 
+    mapping : finds how a take drives the rig; it is called in a thread
     start : the scene's frame on which the take begins; `rate` the scene's frames per second
     reach : how many frames around a pin bend to it
     """
@@ -35,7 +37,7 @@ class Part:
     start: float
     rate: float
     rig: Rig
-    mapping: RigMapping
+    mapping: Callable[[], RigMapping]
     dials: Dials = Dials()  # noqa: RUF009 (frozen)
     pins: RigPins = RigPins({}, {}, {})  # noqa: RUF009 (frozen)
     reach: float = 8.0
@@ -124,7 +126,7 @@ class Performing:
     def _prepare(self, first: int, curves: Take | Path) -> RigMotion:
         part = self.part
         take = read_take(curves) if isinstance(curves, Path) else curves
-        motion = retarget(turn_dials(take, part.dials), part.rig, part.mapping)
+        motion = retarget(turn_dials(take, part.dials), part.rig, part.mapping())
         if not part.pins:
             return motion
         step = part.rate / motion.fps
@@ -140,3 +142,5 @@ class Performing:
             mark_pins(armature, self.part.pins)
         self.frames, self.fps = first + motion.frames, motion.fps
         armature.update_tag()
+        for mesh in face_meshes(armature):
+            mesh.data.shape_keys.update_tag()

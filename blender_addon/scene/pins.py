@@ -69,7 +69,7 @@ def find_pins(armature: Any) -> RigPins:
 
 
 def bend_to_pins(motion: RigMotion, pins: RigPins, start: float, step: float, reach: float) -> RigMotion:
-    """The motion bent to the pins; its frame 0 is the scene's frame `start`, its frames are `step` scene frames apart."""
+    """The motion bent to the pins; it begins on the scene's frame `start`, and its frames are `step` of them apart."""
     frames = start + step * np.arange(motion.frames)
 
     def long(values: Any) -> Floats:
@@ -130,7 +130,8 @@ def _pins(curves: Mapping[int, Any], size: int) -> Pins | None:
     if not frames:
         return None
     at = sorted(frames)
-    values = [[curves[i].evaluate(frame) if i in curves else float(size == 4 and i == 0) for i in range(size)] for frame in at]
+    rest = [1.0, 0.0, 0.0, 0.0] if size == 4 else [0.0] * size
+    values = [[curves[i].evaluate(frame) if i in curves else rest[i] for i in range(size)] for frame in at]
     return Pins(np.array(at, np.float64), np.array(values, np.float64))
 
 

@@ -104,6 +104,8 @@ def place_sound(scene: Any, name: str, path: Path, frame: float, frames: int) ->
     """Make sure that the file is heard from `frame` on, for `frames` frames; True if a strip had to be added for it.
 
     A new strip goes to a channel where there is room.
+
+    Raises AddonError if this Blender can't play it.
     """
     for sound in sounds_in(scene):
         if sound.path == path and abs(sound.frame - frame) < 1:
@@ -114,7 +116,11 @@ def place_sound(scene: Any, name: str, path: Path, frame: float, frames: int) ->
             if strip_frames(strip).seen < start + frames and strip_frames(strip).end > start}  # fmt: skip
     channel = next(i for i in range(1, 130) if i not in busy)
     all_strips = editor.strips if hasattr(editor, "strips") else editor.sequences
-    all_strips.new_sound(name, str(path), min(channel, 128), start)
+    try:
+        all_strips.new_sound(name, str(path), min(channel, 128), start)
+    except RuntimeError as error:
+        said = str(error).removeprefix("Error: ").strip()
+        raise AddonError(f"The sound {path.name} could not be put into the sequencer: {said}.") from error
     return True
 
 

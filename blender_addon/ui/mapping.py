@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +24,19 @@ def mapping_of(armature: Any) -> tuple[Rig, RigMapping]:
     Raises AddonError if its correction can't be read.
     """
     rig = read_rig(armature)
-    return rig, match_rig(rig, descriptions(), read_correction(corrections_folder(), rig))[0]
+    return rig, finder(rig)()
 
 
+def finder(rig: Rig) -> Callable[[], RigMapping]:
+    """What finds how a take drives the rig; it needs no Blender, so a thread may call it.
+
+    It raises AddonError if the rig's correction can't be read.
+    """
+    folder = corrections_folder()
+    return lambda: match_rig(rig, descriptions(), read_correction(folder, rig))[0]
+
+
+@cache
 def descriptions() -> Descriptions:
     """What is known of other people's rigs: in the extension itself, or beside it in a checkout."""
     inside = _PACKAGE / "rigs"
@@ -54,6 +66,7 @@ def keep_correction(armature: Any) -> Path:
     rig = read_rig(armature)
     found = match_rig(rig, descriptions())[0].bones
     listed = {row.name: row.bone or None for row in armature.vlogger.bones}
-    by_hand = {joint: bone for joint, bone in listed.items() if bone != (found[joint].target if joint in found else None)}
+    names = {joint: match.target for joint, match in found.items()}
+    by_hand = {joint: bone for joint, bone in listed.items() if bone != names.get(joint)}
     old = read_correction(corrections_folder(), rig)
     return save_correction(corrections_folder(), rig, Correction(by_hand, old.keys if old else {}))

@@ -42,7 +42,7 @@ class VLOGGER_OT_import_take(Operator):
         entry = armature.vlogger.takes.add()
         entry.name, entry.start, entry.path = name, scene.frame_current, str(path)
         armature.vlogger["take"] = len(armature.vlogger.takes) - 1
-        part = Part(scene.name, armature.name, name, scene.frame_current, rate_of(scene), rig, mapping)
+        part = Part(scene.name, armature.name, name, scene.frame_current, rate_of(scene), rig, lambda: mapping)
         session().key(part, take)
         return f"{len(take) / take.fps:.1f} s of {path.name}."
 

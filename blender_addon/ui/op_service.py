@@ -1,7 +1,5 @@
 """The service and its errors: connecting anew, and a report to copy."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import bpy
@@ -17,10 +15,12 @@ class VLOGGER_OT_connect(Operator):
 
     bl_idname = "vlogger.connect"
     bl_label = "Connect"
-    bl_options = {"INTERNAL"}  # noqa: RUF012
+    bl_options = {"INTERNAL"}
 
     replace: BoolProperty(
-        name="Replace", description="End the service of another version that runs; its jobs are kept", options={"SKIP_SAVE"}
+        name="Replace",
+        description="End the service of another version that runs; its jobs are kept",
+        options={"SKIP_SAVE"},
     )
 
     def run(self, context: Any) -> str:
@@ -33,7 +33,7 @@ class VLOGGER_OT_copy_report(Operator):
 
     bl_idname = "vlogger.copy_report"
     bl_label = "Copy Report"
-    bl_options = {"INTERNAL"}  # noqa: RUF012
+    bl_options = {"INTERNAL"}
 
     @classmethod
     def disabled(cls, context: Any) -> str:
@@ -54,7 +54,7 @@ class VLOGGER_OT_dismiss(Operator):
 
     bl_idname = "vlogger.dismiss"
     bl_label = "Dismiss"
-    bl_options = {"INTERNAL"}  # noqa: RUF012
+    bl_options = {"INTERNAL"}
 
     def run(self, context: Any) -> str:
         session().notice = None
@@ -66,7 +66,7 @@ class VLOGGER_OT_preferences(Operator):
 
     bl_idname = "vlogger.preferences"
     bl_label = "Set Up Backend"
-    bl_options = {"INTERNAL"}  # noqa: RUF012
+    bl_options = {"INTERNAL"}
 
     def run(self, context: Any) -> str:
         bpy.ops.preferences.addon_show(module=__package__.rpartition(".")[0])

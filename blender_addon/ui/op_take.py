@@ -1,7 +1,5 @@
 """Making takes, choosing among them, and what can be done with one."""
 
-from __future__ import annotations
-
 import json
 import random
 import re
@@ -24,6 +22,7 @@ from .operator import Operator, no_rig, rig_of
 from .session import session
 from .takes import DIALS, forget_take, free_name, show_take, shown_take, take_file
 
+_STYLE = ("energy", "gesture", "head", "gaze", "blink")
 _USUAL = {name: Dials.__dataclass_fields__[name].default for name in DIALS}
 
 
@@ -34,6 +33,24 @@ class VLOGGER_OT_animate(Operator):
     bl_label = "Animate"
 
     another: BoolProperty(name="Another", description="With a new seed", default=False, options={"SKIP_SAVE"})
+
+    def invoke(self, context: Any, event: Any) -> set[str]:
+        """Pressed in a window: it goes on listening for Esc until the take is made."""
+        result = self.execute(context)
+        if "FINISHED" not in result:
+            return result
+        self._armature = rig_of(context).name
+        context.window_manager.modal_handler_add(self)
+        return {"RUNNING_MODAL"}
+
+    def modal(self, context: Any, event: Any) -> set[str]:
+        if self._armature not in session().making:
+            return {"FINISHED"}
+        in_view = context.area is not None and context.area.type == "VIEW_3D"
+        if event.type == "ESC" and event.value == "PRESS" and in_view and not context.screen.is_animation_playing:
+            session().cancel(self._armature)
+            return {"RUNNING_MODAL"}
+        return {"PASS_THROUGH"}
 
     @classmethod
     def disabled(cls, context: Any) -> str:
@@ -59,11 +76,11 @@ class VLOGGER_OT_animate(Operator):
                 "language": settings.language,
                 "fps": min(max(rate_of(scene), 1.0), 240.0),
                 "seed": settings.seed,
-                "style": {name: getattr(settings, name) for name in ("energy", "gesture", "head", "gaze", "blink")},
+                "style": {name: getattr(settings, name) for name in _STYLE},
             },
         }
         name = free_name(armature, f"{sound.name} {settings.seed}" if settings.seed else sound.name)
-        part = Part(scene.name, armature.name, name, sound.frame, rate_of(scene), rig, mapping)
+        part = Part(scene.name, armature.name, name, sound.frame, rate_of(scene), rig, lambda: mapping)
         take = armature.vlogger.takes.add()
         take.name, take.start, take.job = name, sound.frame, "asked"
         armature.vlogger["take"] = len(armature.vlogger.takes) - 1  # without showing it: nothing is there yet
@@ -77,7 +94,7 @@ class VLOGGER_OT_cancel(Operator):
 
     bl_idname = "vlogger.cancel"
     bl_label = "Cancel"
-    bl_options = {"INTERNAL"}  # noqa: RUF012
+    bl_options = {"INTERNAL"}
 
     @classmethod
     def disabled(cls, context: Any) -> str:
@@ -138,9 +155,8 @@ class VLOGGER_OT_same_again(_TakeOperator):
         settings.source, settings.file = "file", str(request.get("audio", settings.file))
         settings.text = request.get("text") or ""
         settings.seed = int(request.get("seed", 0))
-        with_default = {"energy": 1.0, "gesture": 1.0, "head": 1.0, "gaze": 1.0, "blink": 1.0, **request.get("style", {})}
-        for name, value in with_default.items():
-            setattr(settings, name, value)
+        for name in _STYLE:
+            setattr(settings, name, request.get("style", {}).get(name, 1.0))
         try:
             settings.language = str(request.get("language", "en"))
         except TypeError as error:
@@ -219,7 +235,8 @@ def check_usable(armature: Any, mapping: RigMapping) -> None:
     """Raises AddonError if a take would move nothing of this rig, or nothing of it may be changed."""
     if not mapping.bones and not mapping.face:
         raise AddonError(
-            f"{armature.name} has neither bones nor shape keys that a take could move. Open Rig in the panel and assign them."
+            f"{armature.name} has neither bones nor shape keys that a take could move. Open Rig in the panel and "
+            "assign them."
         )
     if armature.library is not None:
         raise AddonError(
@@ -234,7 +251,9 @@ def takes_folder() -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise AddonError(f"Takes can't be kept in {folder} ({error.strerror}). Save the blend file elsewhere.") from error
+        raise AddonError(
+            f"Takes can't be kept in {folder} ({error.strerror}). Save the blend file elsewhere."
+        ) from error
     return folder
 
 

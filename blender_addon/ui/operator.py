@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import traceback
 from typing import Any
 
 import bpy
 
 from ..core.errors import AddonError
-from .session import session
+from .session import own_fault, session
 
 
 class Operator(bpy.types.Operator):
     """An operator whose `run` does the work, and whose `disabled` says why it can't, "" if it can."""
 
-    bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012 (Blender's way)
+    bl_options = {"REGISTER", "UNDO"}
 
     @classmethod
     def poll(cls, context: Any) -> bool:
@@ -31,12 +30,9 @@ class Operator(bpy.types.Operator):
         try:
             said = self.run(context)
         except Exception as error:
-            if not isinstance(error, AddonError):  # our own fault: the trace is for the console, the sentence for the user
-                traceback.print_exc()
-                fault = f"The add-on itself failed ({type(error).__name__}: {error}). Press Copy Report and send it to us."
-                error = AddonError(fault)
-            session().tell(error)
-            self.report({"ERROR"}, str(error))
+            told = error if isinstance(error, AddonError) else own_fault(error)
+            session().tell(told)
+            self.report({"ERROR"}, str(told))
             return {"CANCELLED"}
         if said:
             self.report({"INFO"}, said)
@@ -47,8 +43,8 @@ class Operator(bpy.types.Operator):
         raise NotImplementedError
 
 
-def rig_of(context: Any) -> Any | None:
-    """The armature that the panel is about: the one that was picked, else the active one, or that of the active mesh."""
+def rig_of(context: Any) -> Any:
+    """The armature that the panel is about: the picked one, else the active one or that of the active mesh; or None."""
     picked = context.scene.vlogger.rig
     if picked is not None and picked.name in context.scene.objects:
         return picked

@@ -60,7 +60,8 @@ class VLOGGER_PT_animate(_Panel, bpy.types.Panel):
                 draw_text(layout, reason, context, "INFO")
             return
         handle, seconds = making.handle, making.performing.frames / max(making.performing.fps, 1.0)
-        words = [handle.stage or ("Waiting for the service" if handle.state == "sending" else handle.state.capitalize())]
+        waiting = "Waiting for the service" if handle.state == "sending" else handle.state.capitalize()
+        words = [handle.stage or waiting]
         if handle.left is not None:
             words.append(f"{handle.left:.0f} s left")
         if seconds:
@@ -76,7 +77,7 @@ class VLOGGER_PT_style(_Panel, bpy.types.Panel):
 
     bl_label = "Style of the Next Take"
     bl_parent_id = "VLOGGER_PT_animate"
-    bl_options = {"DEFAULT_CLOSED"}  # noqa: RUF012
+    bl_options = {"DEFAULT_CLOSED"}
 
     def draw(self, context: Any) -> None:
         layout = self.layout
@@ -139,7 +140,9 @@ class VLOGGER_PT_dials(_Panel, bpy.types.Panel):
         for name in DIALS:
             column.prop(take, name, slider=True)
         if not column.enabled:
-            draw_text(layout, "The file of this take is gone: make the take again to use its dials.", context, "UNLINKED")
+            draw_text(
+                layout, "The file of this take is gone: make the take again to use its dials.", context, "UNLINKED"
+            )
         layout.operator("vlogger.reset_dials")
         column = layout.column(heading="Pins")
         column.prop(armature.vlogger, "pin_reach")
@@ -162,7 +165,7 @@ class VLOGGER_PT_rig(_Panel, bpy.types.Panel):
 
     bl_label = "Rig"
     bl_parent_id = "VLOGGER_PT_animate"
-    bl_options = {"DEFAULT_CLOSED"}  # noqa: RUF012
+    bl_options = {"DEFAULT_CLOSED"}
 
     @classmethod
     def poll(cls, context: Any) -> bool:
@@ -191,7 +194,8 @@ def draw_notice(layout: Any, context: Any) -> None:
     held = session()
     if held.notice is None:
         if held.service.state in ("starting", "away"):
-            draw_text(layout, held.service.sentence, context, "SORTTIME" if held.service.state == "starting" else "ERROR")
+            icon = "SORTTIME" if held.service.state == "starting" else "ERROR"
+            draw_text(layout, held.service.sentence, context, icon)
         return
     box, error = layout.box(), held.notice.error
     draw_text(box, held.notice.sentence, context, "ERROR" if error is not None else "CHECKMARK")

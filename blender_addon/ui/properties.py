@@ -143,7 +143,11 @@ class VloggerRigSettings(bpy.types.PropertyGroup):
     score: FloatProperty()
     problems: StringProperty(description="Sentences, one a line")
     pin_reach: IntProperty(
-        name="Reach", description="Frames around a pinned key over which the take bends to it", default=8, min=1, max=250
+        name="Reach",
+        description="Frames around a pinned key over which the take bends to it",
+        default=8,
+        min=1,
+        max=250,
     )
 
 

@@ -53,7 +53,12 @@ def _handlers() -> list[tuple[Any, Any]]:
 
 
 def _tick() -> float:
-    return session().tick()
+    """Blender calls a timer no more once it has raised, so this one never does."""
+    try:
+        return session().tick()
+    except Exception as error:
+        session().give_up(error)
+        return 1.0
 
 
 @persistent

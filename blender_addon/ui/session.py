@@ -6,6 +6,7 @@ One timer drives it. It never waits, and works for some milliseconds at a time a
 from __future__ import annotations
 
 import time
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,11 +18,13 @@ from ..core.client import Client
 from ..core.errors import AddonError
 from ..core.jobs import Answered, CurvesCame, Ended, FileCame, FrameCame, JobHandle, ServiceChanged
 from ..core.service_process import LocalService, RemoteService
-from ..core.take import Take
+from ..core.take import Take, read_meta
 from ..scene.performing import Part, Performing
 from ..scene.pins import find_pins
+from ..scene.rigs import read_rig
 from ..scene.sound import place_sound, rate_of
-from .takes import dials_of, remember_actions, shown_take, take_file, take_named
+from .mapping import finder
+from .takes import dials_of, forget_take, remember_actions, show_take, shown_take, take_file, take_named
 
 _BUDGET = 0.012
 """Seconds of work in one tick."""
@@ -197,8 +200,6 @@ class Session:
             making.performing.take_back()
             self._drop(armature)
             if thing is not None and take is not None:
-                from .takes import forget_take, show_take
-
                 forget_take(thing, list(thing.vlogger.takes).index(take))
                 show_take(None, thing)
             self.notice = Notice(f"{part.name} was cancelled.") if ended.view.state == "cancelled" else None
@@ -208,16 +209,31 @@ class Session:
         remember_actions(thing, take, making.performing.actions)
         take.path = str(making.handle.files.get("take.npz", ""))
         take.job = ""
-        heard = ""
-        if making.sound is not None:
-            name, path = making.sound
-            seconds = making.performing.frames / max(making.performing.fps, 1.0)
-            if place_sound(scene, name, path, part.start, round(seconds * part.rate)):
-                heard = " Its sound is in the sequencer."
-        notes = " ".join(making.performing.notes)
-        self.notice = Notice(f"{part.name} is keyed.{heard} {notes}".strip())
+        self._tell_origin(take, making.performing.actions)
+        said = [f"{part.name} is keyed.", *self._place(scene, making), *making.performing.notes]
+        self.notice = Notice(" ".join(said))
         self._drop(armature)
-        self._landed(scene, part.name)
+        self._landed(part.name)
+
+    def _place(self, scene: Any, making: Making) -> list[str]:
+        """Put the sound of a take into the sequencer, if it is not heard yet, and tell so."""
+        if making.sound is None:
+            return []
+        (name, path), part = making.sound, making.performing.part
+        frames = round(making.performing.frames / max(making.performing.fps, 1.0) * part.rate)
+        try:
+            added = place_sound(scene, name, path, part.start, frames)
+        except AddonError as error:
+            return [str(error)]
+        return ["Its sound is in the sequencer."] if added else []
+
+    def _tell_origin(self, take: Any, actions: list[Any]) -> None:
+        """Note in a take's Actions what it was made from."""
+        path = take_file(take)
+        if path is not None:
+            meta = read_meta(path)
+            for action in actions:
+                action["vlogger"] = meta
 
     def _rekey_turned(self) -> None:
         now = time.monotonic()
@@ -234,15 +250,13 @@ class Session:
         if path is None:
             self.tell(AddonError(f"The file of {take.name} is gone, so its dials do nothing. Make the take again."))
             return
-        from .mapping import mapping_of
-
         scene = bpy.context.scene
         try:
-            rig, mapping = mapping_of(armature)
+            rig = read_rig(armature)
         except AddonError as error:
             self.tell(error)
             return
-        part = Part(scene.name, armature.name, take.name, take.start, rate_of(scene), rig, mapping, dials_of(take),
+        part = Part(scene.name, armature.name, take.name, take.start, rate_of(scene), rig, finder(rig), dials_of(take),
                     find_pins(armature), armature.vlogger.pin_reach)  # fmt: skip
         self.key(part, path)
 
@@ -271,11 +285,9 @@ class Session:
         bpy.data.batch_remove([action for action in old - set(performing.actions) if not action.users])
         for action in performing.actions:
             action.name = take.name
-        self._landed(bpy.data.scenes[performing.part.scene], take.name)
+        self._landed(take.name)
 
-    def _landed(self, scene: Any, name: str) -> None:
-        if not any(screen.is_animation_playing for screen in bpy.data.screens):
-            scene.frame_set(scene.frame_current, subframe=scene.frame_subframe)
+    def _landed(self, name: str) -> None:
         if not bpy.app.background:
             bpy.ops.ed.undo_push(message=f"VLOGGER {name}")
         self._changed()
@@ -288,10 +300,27 @@ class Session:
         if rekeying is not None:
             rekeying.close()
 
+    def give_up(self, error: Exception) -> None:
+        """After a fault of our own: leave what is being keyed as it is, and say so."""
+        for name in {*self.making, *self._rekeying}:
+            self._drop(name)
+        self._turned.clear()
+        self.tell(own_fault(error))
+
     def tell(self, error: AddonError) -> None:
         """Show an error in the panel."""
         self.notice = Notice(str(error), error)
         self._changed()
+
+
+def own_fault(error: Exception) -> AddonError:
+    """What to tell of a fault of our own; the trace goes to the console."""
+    traceback.print_exception(error)
+    told = AddonError(
+        f"The add-on itself failed ({type(error).__name__}: {error}). Press Copy Report and send it to us."
+    )
+    told.__cause__ = error
+    return told
 
 
 _held: list[Session] = []

@@ -15,13 +15,13 @@ from ..scene.rigs import face_meshes
 DIALS = ("jaw", "lips", "head", "gaze", "gesture", "blink", "smoothing")
 
 
-def shown_take(armature: Any) -> Any | None:
+def shown_take(armature: Any) -> Any:
     """The take that the list of this rig points to, None if it has none."""
     settings = armature.vlogger
     return settings.takes[settings.take] if 0 <= settings.take < len(settings.takes) else None
 
 
-def take_named(armature: Any, name: str) -> Any | None:
+def take_named(armature: Any, name: str) -> Any:
     return next((take for take in armature.vlogger.takes if take.name == name), None)
 
 

@@ -22,6 +22,8 @@ import numpy as np
 import pytest
 
 HERE = Path(__file__).parent
+_USER_FOLDERS = ("BLENDER_USER_CONFIG", "BLENDER_USER_SCRIPTS", "BLENDER_USER_DATAFILES")
+"""So that nothing of the user's own Blender is read, or written."""
 Blender = Callable[..., dict[str, np.ndarray]]
 
 
@@ -41,7 +43,7 @@ def blender(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         path = os.pathsep.join([str(HERE.parents[1]), str(HERE)])
         done = subprocess.run(
             command,
-            env={**os.environ, "PYTHONPATH": path},
+            env={**os.environ, "PYTHONPATH": path, **dict.fromkeys(_USER_FOLDERS, str(out.parent))},
             capture_output=True,
             text=True,
             timeout=300,
