@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from .clearance import keep_clear
 from .ground import stand
 from .rest import Stance, following, stance_of
 from .rig import Bone, Rig, RigMapping
@@ -78,6 +79,8 @@ def retarget(take: Take, rig: Rig, mapping: RigMapping) -> RigMotion:
             anchor_turns = turns["pelvis"] if moved else _STILL
             head = anchor.head @ stance.axes
             turns, shift = stand(take.trans, stance, take_turns, turns, head, anchor_turns)
+            places = _places(stance, tree, turns, anchor, shift)
+            turns = keep_clear(rig.skin, stance, places, turns, take.fps)
             axes = anchor.axes if anchor.local_location else np.eye(3)
             locations[anchor.name] = shift @ stance.axes.T @ axes
         by_bone = {stance.bones[joint].name: turn for joint, turn in turns.items()}
@@ -139,6 +142,24 @@ def _anchor(stance: Stance, tree: Tree) -> tuple[Bone, bool]:
     shared = [name for name in tree.ancestors(pelvis) if all(name in tree.ancestors(hip) for hip in hips)]
     free = [name for name in shared if not tree.bones[name].connected]
     return (tree.bones[free[0]], False) if free else (tree.bones[pelvis], True)
+
+
+def _places(stance: Stance, tree: Tree, turns: Dictionary[str, Floats], anchor: Bone, shift: Floats) -> _Turns:
+    """Where each joint's bone begins (T, 3), in the take's axes and the rig's units."""
+    joint_of = {bone.name: joint for joint, bone in stance.bones.items()}
+    places: _Turns = {}
+    for bone in tree.bones.values():
+        if bone.name not in joint_of:
+            continue
+        joint = joint_of[bone.name]
+        above = tree.ancestors(bone.name)
+        parent = next((joint_of[name] for name in above if name in joint_of), None)
+        if parent is None:
+            moved = bone.name == anchor.name or anchor.name in above
+            places[joint] = stance.heads[joint] + (shift if moved else 0 * shift)
+        else:
+            places[joint] = places[parent] + rotate(turns[parent], stance.heads[joint] - stance.heads[parent])
+    return places
 
 
 def _forearm_twists(side: str, stance: Stance, tree: Tree, turns: Dictionary[str, Floats]) -> _Turns:

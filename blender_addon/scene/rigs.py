@@ -6,9 +6,13 @@ from typing import Any
 
 import bpy
 import numpy as np
+from numpy.typing import NDArray
 
 from ..core.errors import AddonError
 from ..core.rig import Bone, FaceMesh, Rig
+
+_POINTS = 6000
+"""Of each mesh, so many points tell its shape well enough."""
 
 
 def read_rig(armature: Any) -> Rig:
@@ -27,6 +31,7 @@ def read_rig(armature: Any) -> Rig:
         bones=tuple(_bone(bone) for bone in armature.data.bones),
         faces=tuple(_face(mesh) for mesh in face_meshes(armature)),
         world=np.array(armature.matrix_world, np.float64),
+        skin=_skin(armature),
     )
 
 
@@ -59,10 +64,28 @@ def face_meshes(armature: Any) -> list[Any]:
     for thing in bpy.data.objects:
         if thing.type != "MESH" or thing.data.shape_keys is None or not thing.data.shape_keys.use_relative:
             continue
-        hangs = any(modifier.type == "ARMATURE" and modifier.object == armature for modifier in thing.modifiers)
-        if hangs or _is_under(thing, armature):
+        if _is_deformed(thing, armature) or _is_under(thing, armature):
             found.setdefault(thing.data.shape_keys, thing)
     return sorted(found.values(), key=lambda thing: str(thing.name))
+
+
+def _skin(armature: Any) -> NDArray[np.float64]:
+    """Some points (P, 3) of the meshes that the armature deforms, at rest, in its space."""
+    inside = np.linalg.inv(np.array(armature.matrix_world, np.float64))
+    found = [np.zeros((0, 3))]
+    for mesh in bpy.data.objects:
+        if mesh.type != "MESH" or not _is_deformed(mesh, armature):
+            continue
+        points = np.empty(len(mesh.data.vertices) * 3, np.float32)
+        mesh.data.vertices.foreach_get("co", points)
+        some = points.reshape(-1, 3)[:: max(len(mesh.data.vertices) // _POINTS, 1)].astype(np.float64)
+        place = inside @ np.array(mesh.matrix_world, np.float64)
+        found.append(some @ place[:3, :3].T + place[:3, 3])
+    return np.concatenate(found)
+
+
+def _is_deformed(mesh: Any, armature: Any) -> bool:
+    return any(modifier.type == "ARMATURE" and modifier.object == armature for modifier in mesh.modifiers)
 
 
 def mesh_named(armature: Any, name: str) -> Any:
