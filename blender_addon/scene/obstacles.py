@@ -20,7 +20,7 @@ _HARMLESS = ("STRETCH_TO", "MAINTAIN_VOLUME", "LIMIT_SCALE", "COPY_SCALE", "CHIL
 def usable(context: Any, armature: Any, mapping: RigMapping) -> tuple[RigMapping, list[str]]:
     """The part of a mapping that keys can move, and sentences on the rest and on whatever else would hide the keys.
 
-    The mapping's `carriers` are measured, which turns bones for a moment where constraints leave them in doubt.
+    Its `carriers` are replaced by measured ones: bones that constraints leave in doubt are turned for a moment.
     Raises AddonError if the rig can't be animated at all.
     """
     _check(armature)
@@ -37,7 +37,7 @@ def usable(context: Any, armature: Any, mapping: RigMapping) -> tuple[RigMapping
     face, more = _face(armature, mapping)
     kept = {joint: match for joint, match in mapping.bones.items() if match.target not in fixed}
     kept_mapping = replace(mapping, bones=kept, face=face)
-    carriers = {**mapping.carriers, **measured_carriers(context, armature, kept_mapping)}
+    carriers = measured_carriers(context, armature, kept_mapping)
     return replace(kept_mapping, carriers=carriers), [*_hidden(armature), *notes, *more]
 
 
