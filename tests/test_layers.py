@@ -24,7 +24,7 @@ FLOORS = {
     "cli": 8,
 }
 """Rooms (folders) and single modules; those without a floor (errors, files, progress, request) may be used by all."""
-HEAVY = {"torch", "bpy", "anny", "librosa", "pyrender", "OpenGL", "matplotlib", "av", "pocketsphinx", "trimesh"}
+HEAVY = {"torch", "bpy", "anny", "librosa", "pyrender", "OpenGL", "matplotlib", "av", "pocketsphinx", "trimesh", "ray"}
 
 
 def imports_of(tree: ast.AST, path: Path) -> Iterator[str]:

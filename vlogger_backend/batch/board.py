@@ -8,7 +8,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
+from rich.progress import BarColumn, Progress, TaskID, TextColumn
+from rich.table import Column
 
 from .making import Result, Status, Todo
 
@@ -19,6 +20,8 @@ _NEWS_EVERY = 10.0
 """Seconds between two lines of news where no bar can be drawn."""
 _MOST_SHOWN = 8
 """Lines at work that are shown; a cluster may have hundreds."""
+_NAME = 28
+"""Columns for the name of a line."""
 
 
 class Board:
@@ -36,10 +39,9 @@ class Board:
         self._now: dict[str, TaskID | None] = {}
         self._started = self._told = time.monotonic()
         self._bars = Progress(
-            SpinnerColumn("line", finished_text=" "),
-            TextColumn("{task.description}", markup=False),
-            BarColumn(bar_width=24),
-            TextColumn("{task.fields[note]}", markup=False),
+            TextColumn("{task.description}", markup=False, table_column=Column(width=_NAME, no_wrap=True)),
+            BarColumn(bar_width=14),
+            TextColumn("{task.fields[note]}", markup=False, table_column=Column(no_wrap=True)),
             console=console,
             disable=not self._live,
             transient=True,
@@ -103,11 +105,8 @@ class Board:
 
     def _tell(self, now: bool = False) -> None:
         done = self._unchanged + self._ended
-        counts = [f"{done - self._failed} of {self._total} done"]
-        counts += [f"{self._failed} failed"] if self._failed else []
-        counts += [f"{self._total - done} left"] if done < self._total else []
-        left = self._left()
-        said = ", ".join(counts) + (f", about {left}" if left else "")
+        failed, left = f", {self._failed} failed" if self._failed else "", self._left()
+        said = f"{done} of {self._total}{failed}" + (f", about {left} left" if left else "")
         self._bars.update(self._whole, description="All lines", completed=done, total=self._total, note=said)
         at_work = ", ".join(list(self._now)[:_MOST_SHOWN])
         self._news(said + (f"; now {at_work}" if at_work else ""), now)
@@ -129,10 +128,12 @@ class Board:
 def duration(seconds: float) -> str:
     """Seconds as people say them: `45 s`, `12 min`, `3 h 20 min`."""
     if seconds < 100:
-        return f"{seconds:.0f} s"
+        return f"{max(seconds, 1):.0f} s"
     minutes = round(seconds / 60)
     return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60:02} min"
 
 
 def _short(name: str) -> str:
-    return name if len(name) <= 38 else f"…{name[-37:]}"
+    """The end of a name, which tells it from others, as far as there is room for it."""
+    room = _NAME - 2
+    return name if len(name) <= room else f"…{name[1 - room :]}"

@@ -54,7 +54,9 @@ def read_characters(path: Path, found: list[Problem]) -> dict[str, Character]:
     except UnicodeDecodeError as error:
         raise InputError(f"{path} is not UTF-8 text; save it as UTF-8.") from error
     except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise InputError(f"{path} is not TOML: {error}. Mend it there.") from error
+        raise InputError(
+            f"{path} is not TOML: {error}. Mend it there; names with spaces need quotation marks."
+        ) from error
     characters: dict[str, Character] = {}
     for name, table in tables.items():
         if not isinstance(table, dict):

@@ -10,8 +10,11 @@ from __future__ import annotations
 import importlib.util
 import logging
 import os
-import signal
+import re
+import secrets
+import socket
 import tempfile
+import threading
 import time
 import traceback
 from collections import deque
@@ -37,6 +40,13 @@ _WAITING = 2
 """Lines in flight for each one that can run: the next one's sound is there when a core gets free."""
 _TRIES_AGAIN = 2
 _WAKE_UP = 1.0
+_PATIENCE = 60.0
+"""Seconds in which a cluster must answer."""
+_ENVIRONMENT = {
+    "RAY_USAGE_STATS_ENABLED": "0",  # nothing is sent to anybody
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # else it warns of a coming change
+}
+"""What Ray is told unless the user tells it otherwise."""
 
 
 @dataclass(frozen=True)
@@ -65,8 +75,9 @@ def make_on_cluster(
 ) -> Iterator[Result]:
     """Make lines on the Ray cluster at `address`; their results in the order in which they end.
 
-    Without an address it is the one that RAY_ADDRESS names, or that runs on this machine, or one that is started on
-    this machine for the while. At most `workers` lines are made at a time; each keeps `gpus` of a GPU.
+    Without an address it is the one that RAY_ADDRESS names, or one that is started on this machine for the while;
+    "auto" is one that runs on this machine already. At most `workers` lines are made at a time, and each keeps `gpus`
+    of a GPU.
 
     If the iteration is left, by Ctrl-C for example, the tasks are ended and nothing is half-written.
 
@@ -212,18 +223,61 @@ def _check_room(nodes: Sequence[Any], memory: int, gpus: float) -> None:
 @contextmanager
 def _connected(address: str | None) -> Iterator[Any]:
     """The module `ray`, connected to a cluster, and silent."""
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is sent home
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # else it warns of a coming change
+    for name, value in _ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    address = address or os.environ.get("RAY_ADDRESS")
+    if address is None:
+        # Ray listens on every network; before 2.59 it did so without asking for a token.
+        os.environ.setdefault("RAY_AUTH_MODE", "token")
+        os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
+    else:
+        _knock(address)
     import ray
 
-    handler = signal.getsignal(signal.SIGTERM)
+    ended = threading.Event()
     try:
-        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, include_dashboard=None)
-    except (ConnectionError, ValueError, RuntimeError, OSError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise InputError(f"Ray can't be reached or started ({reason}); check --address, or leave it out.") from error
-    try:
-        signal.signal(signal.SIGTERM, handler)  # Ray sets its own
+        _connect(ray, address or "local", ended)
         yield ray
     finally:
         ray.shutdown()
+        ended.set()
+
+
+def _knock(address: str) -> None:
+    """Refuse an address at which nobody answers."""
+    if place := re.fullmatch(r"(?:ray://)?([^:/]+):(\d{1,5})", address):
+        try:
+            socket.create_connection((place[1], int(place[2])), timeout=5).close()
+        except (OSError, OverflowError) as error:
+            raise _not_there(address, str(error)) from error
+
+
+def _connect(ray: Any, address: str, ended: threading.Event) -> None:
+    """Connect, in a thread that lives until all has `ended`.
+
+    In the main thread Ray would take the signals, and wait for ever if another program answers. The processes that it
+    starts end with the thread that started them.
+    """
+    connected, failures = threading.Event(), list[Exception]()
+
+    def connect() -> None:
+        try:
+            ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, include_dashboard=None)
+        except Exception as error:
+            failures.append(error)
+        connected.set()
+        ended.wait()
+
+    threading.Thread(target=connect, name="Ray", daemon=True).start()
+    deadline = time.monotonic() + _PATIENCE
+    while not connected.wait(_WAKE_UP):
+        if time.monotonic() > deadline:
+            raise _not_there(address, f"no answer in {_PATIENCE:.0f} s")
+    if failures:
+        raise _not_there(address, str(failures[0]).splitlines()[0]) from failures[0]
+
+
+def _not_there(address: str, reason: str) -> InputError:
+    if address == "local":
+        return InputError(f"Ray can't be started here ({reason}); leave --cluster out.")
+    return InputError(f"No Ray cluster answers at {address} ({reason}); correct --address, or leave it out.")

@@ -26,23 +26,28 @@ def batch(
             help="Columns audio, text, language, character, style, output, seed, fps; audio or text is enough.",
         ),
     ],
-    output: Annotated[Path | None, typer.Option("-o", "--output", help="The folder to write. [LINES-takes]")] = None,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="The folder to write (LINES-takes).")] = None,
     products: Annotated[
-        str, typer.Option(help="What to make beside each take: some of fbx,glb,mp4,png.", show_default=False)
+        str, typer.Option(help="What to make beside each take, some of: fbx,glb,mp4,png.", show_default=False)
     ] = "",
     characters: Annotated[
         Path | None, typer.Option(help="A TOML file that describes the characters that the table names.")
     ] = None,
     workers: Annotated[
-        int | None, typer.Option(min=1, help="Lines made at a time. [as this machine has cores and memory]")
+        int | None, typer.Option(min=1, help="Lines made at a time (as many as this machine has cores and memory for).")
     ] = None,
     again: Annotated[bool, typer.Option("--again", help="Make everything anew, also what is unchanged.")] = False,
     check: Annotated[bool, typer.Option("--check", help="Only check the table; make nothing.")] = False,
     cluster: Annotated[bool, typer.Option("--cluster", help="Let Ray run it, on one machine or many.")] = False,
     address: Annotated[
-        str | None, typer.Option(help="The Ray cluster; [the one here, or one started for this]. Implies --cluster.")
+        str | None,
+        typer.Option(
+            help="The Ray cluster: HOST:PORT, ray://HOST:PORT, auto (one is started here); implies --cluster."
+        ),
     ] = None,
-    gpus: Annotated[float, typer.Option(min=0, help="The part of a GPU that Ray keeps for each line.")] = 0.0,
+    gpus: Annotated[
+        float, typer.Option(min=0, help="The part of a GPU that Ray keeps for each line.", show_default=False)
+    ] = 0.0,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
