@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import blf
 import bpy
 
 SLOTS = "slots" in bpy.types.Action.bl_rna.properties
@@ -116,6 +117,14 @@ def slot_for(action: Any, id_block: Any) -> Any:
     fitting = [slot for slot in action.slots if slot.target_id_type == id_block.id_type]
     only = fitting[0] if len(fitting) == 1 else None
     return next((slot for slot in fitting if slot.name_display == id_block.name), only)
+
+
+def set_font_size(points: float) -> None:
+    """Set the size in which `blf` measures the interface's font. Until 4.0 it asked for the resolution too."""
+    if bpy.app.version < (4, 0, 0):
+        blf.size(0, points, 72)
+    else:
+        blf.size(0, points)
 
 
 def user_folder() -> Path:

@@ -31,6 +31,7 @@ class VLOGGER_OT_animate(Operator):
 
     bl_idname = "vlogger.animate"
     bl_label = "Animate"
+    bl_options = {"UNDO"}  # no panel to adjust it: that would ask for the take again
 
     another: BoolProperty(name="Another", description="With a new seed", default=False, options={"SKIP_SAVE"})
 

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import textwrap
 from typing import Any
 
+import blf
 import bpy
 
 from ..core.service_process import OtherVersionError, StartError
-from ..scene.compat import draw_progress
+from ..scene.compat import draw_progress, set_font_size
 from .operator import no_rig, rig_of
 from .session import session
 from .takes import DIALS, shown_take, take_file
 
-_WIDE = 7.0
-"""Pixels that a letter takes in the panel, about, at the usual scale."""
+_MARGIN = 100.0
+"""Pixels of the sidebar's width, at the usual scale, that a line of text in a box can't use: tabs, margins, icon."""
 
 
 class _Panel:
@@ -212,11 +212,24 @@ def draw_notice(layout: Any, context: Any) -> None:
 
 def draw_text(layout: Any, text: str, context: Any, icon: str = "NONE") -> None:
     """A sentence over as many lines as the panel's width asks for."""
-    scale = context.preferences.system.ui_scale
-    letters = max(int(context.region.width / (_WIDE * scale)) - 5, 20)
     column = layout.column(align=True)
-    for i, line in enumerate(textwrap.wrap(text, letters)):
+    for i, line in enumerate(_lines(text, context)):
         column.label(text=line, icon=icon if i == 0 else ("BLANK1" if icon != "NONE" else "NONE"))
+
+
+def _lines(text: str, context: Any) -> list[str]:
+    """`text` in lines that fit into the panel."""
+    scale = context.preferences.system.ui_scale
+    room = context.region.width - _MARGIN * scale
+    set_font_size(context.preferences.ui_styles[0].widget.points * scale)
+    lines = [""]
+    for word in text.split():
+        longer = f"{lines[-1]} {word}".strip()
+        if lines[-1] and blf.dimensions(0, longer)[0] > room:
+            lines.append(word)
+        else:
+            lines[-1] = longer
+    return lines
 
 
 def _hint(layout: Any, text: str, icon: str) -> None:

@@ -19,7 +19,7 @@ from blender_addon.core.rotations import in_frame, quaternions
 from blender_addon.core.take import read_take
 
 ADDON = Path(__file__).parents[2] / "blender_addon"
-BLENDERS_OWN = {"bpy", "mathutils"}
+BLENDERS_OWN = {"aud", "blf", "bpy", "mathutils"}
 
 
 def imports(path: Path) -> set[str]:
