@@ -99,43 +99,48 @@ def add_job_routes(app: FastAPI, queue: Queue, writer: JobWriter, news: News, lo
 
     # Watching
 
-    def event(id: str) -> ServerSentEvent:
+    def event(id: str) -> tuple[ServerSentEvent, bool]:
+        """What there is to tell of a job now, and whether that is the last of it."""
+        mark = news.mark(id)
         try:
-            return ServerSentEvent(raw_data=writer.job(queue.get(id)).decode(), event="job", id=news.mark(id))
+            job = queue.get(id)
         except JobNotFound:
-            return ServerSentEvent(data={"id": id}, event="deleted", id=news.mark(id))
+            return ServerSentEvent(data={"id": id}, event="deleted", id=mark), True
+        return ServerSentEvent(raw_data=writer.job(job).decode(), event="job", id=mark), job.state in ENDED
 
-    def to_begin_with(mark: str | None) -> list[str]:
+    async def to_begin_with(mark: str | None) -> list[str]:
         """The jobs that a client hears of first, which has seen all up to this mark."""
         changed = news.since(mark)
         if changed is not None:
             return changed
-        lists = [queue.list(None, _RESTARTED, None)] if mark else [
-            queue.list(state, _RESTARTED, None) for state in (State.QUEUED, State.RUNNING)
-        ]  # fmt: skip
+        states = (None,) if mark else (State.QUEUED, State.RUNNING)
+        lists = [await asyncio.to_thread(queue.list, state, _RESTARTED, None) for state in states]
         return [job.id for jobs in lists for job in reversed(jobs)]
 
     @app.get("/v1/jobs/{id}/events", response_class=EventSourceResponse)
     async def job_events(
         job: Known, last_event_id: Annotated[str | None, Header(max_length=200)] = None
     ) -> AsyncIterator[ServerSentEvent]:
-        seen = news.since(last_event_id)
+        changed = news.since(last_event_id)
         with news.reader(job.id) as reader:
-            if seen is None or job.id in seen or job.state in ENDED:
-                yield event(job.id)
-            while not news.ended and not _has_ended(queue, job.id):
-                for id in await reader.changed():
-                    yield event(id)
+            ids = [job.id] if changed is None or job.id in changed or job.state in ENDED else []
+            while not news.ended:
+                for id in ids:
+                    told, last = event(id)
+                    yield told
+                    if last:
+                        return
+                ids = await reader.changed()
 
     @app.get("/v1/events", response_class=EventSourceResponse)
     async def events(
         last_event_id: Annotated[str | None, Header(max_length=200)] = None,
     ) -> AsyncIterator[ServerSentEvent]:
         with news.reader(None) as reader:
-            ids = to_begin_with(last_event_id)
+            ids = await to_begin_with(last_event_id)
             while not news.ended:
                 for id in ids:
-                    yield event(id)
+                    yield event(id)[0]
                 ids = await reader.changed()
 
     # Fetching
@@ -175,13 +180,6 @@ def _opened(queue: Queue, id: str, name: str) -> BinaryIO:
 def _whole(queue: Queue, id: str, name: str, kind: str) -> Response:
     with _opened(queue, id, name) as file:
         return Response(file.read(), media_type=kind)
-
-
-def _has_ended(queue: Queue, id: str) -> bool:
-    try:
-        return queue.get(id).state in ENDED
-    except JobNotFound:
-        return True
 
 
 def _refuse_paths(submission: Submission) -> None:
