@@ -1,5 +1,9 @@
 """Avatars as files and from the cache: the shipped one is what the code builds, damage is mended."""
 
+import shutil
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -74,6 +78,23 @@ def test_another_body_is_built_once_kept_and_mended_when_damaged(avatar, tmp_pat
             read_avatar(kept)
     assert_same(load_avatar(CHILD), child, 0)
     assert kept.read_bytes() == whole
+
+
+def test_an_avatar_that_another_process_builds_is_waited_for(tmp_path, monkeypatch):
+    monkeypatch.setenv("VLOGGER_CACHE", str(tmp_path))
+    code = (
+        "from vlogger_backend.avatars.library import load_avatar; from vlogger_backend.request import Body; "
+        "load_avatar(Body(gender=1.0, age=0.4), lambda stage, done: print(stage, flush=True))"
+    )
+    folder = library.cache_folder()
+    folder.mkdir()
+    with library._alone(folder, lambda stage, done: pytest.fail("nobody builds yet")):
+        other = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+        assert "Waiting" in other.stdout.readline()
+        shutil.copy(SHIPPED, folder / f"{library._key(CHILD)}.npz")
+    said = other.communicate()[0]
+    assert other.returncode == 0
+    assert set(said.splitlines()) <= {"Waiting for another avatar to be built"}, "it takes what is there by then"
 
 
 def test_a_slider_out_of_range_is_refused():

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
 import sys
+import time
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
+from typing import IO
 
 from .. import __version__
 from ..errors import InputError
@@ -19,6 +24,8 @@ from ..request import Body
 from .avatar import Avatar
 from .storage import FORMAT, SHIPPED, read_avatar, save_avatar
 
+_WAIT = 0.1
+"""Seconds between two looks at whether another process has finished its avatar."""
 _UNREADABLE = (OSError, ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile)
 
 
@@ -45,14 +52,45 @@ def load_avatar(body: Body | None = None, progress: Progress = no_progress) -> A
         kept.parent.mkdir(parents=True, exist_ok=True)
         if not os.access(kept.parent, os.W_OK):
             raise PermissionError(f"no permission to write in {kept.parent}")
-        remove_leftovers(kept.parent)
-        save_avatar(build_avatar(body, progress), kept)
+        with _alone(kept.parent, progress):
+            remove_leftovers(kept.parent)
+            if not kept.exists():
+                save_avatar(build_avatar(body, progress), kept)
     except OSError as error:
         raise InputError(
             f"The avatar could not be built and kept ({error}). Set VLOGGER_CACHE and ANNY_CACHE_DIR to folders that "
             "can be written and have 2 GB free."
         ) from error
     return read_avatar(kept)
+
+
+@contextmanager
+def _alone(folder: Path, progress: Progress) -> Iterator[None]:
+    """Wait until no other process builds an avatar: the first one fills Anny's cache, and each takes a gigabyte.
+
+    The lock ends with the process that holds it, whatever happens to that.
+    """
+    with open(folder / "building", "ab") as file:
+        while not _lock(file):
+            progress("Waiting for another avatar to be built", 0.0)
+            time.sleep(_WAIT)
+        yield
+
+
+def _lock(file: IO[bytes]) -> bool:
+    """Lock a file, if no other process has; on a disk that knows no locks, go on without."""
+    try:
+        if sys.platform == "win32":
+            import msvcrt
+
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        return error.errno not in (errno.EAGAIN, errno.EACCES, errno.EDEADLK)
+    return True
 
 
 def cache_folder() -> Path:
