@@ -240,5 +240,5 @@ class Service(RuleBasedStateMachine):
 
 TestAnySequence = Service.TestCase
 TestAnySequence.settings = settings(
-    max_examples=200, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=100, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
 )
