@@ -220,6 +220,12 @@ def test_files_that_cannot_be_read_are_one_sentence(folder: Path) -> None:
         read(folder, "text\nhello\n", "[maria\n")
 
 
+def test_the_report_never_overwrites_the_table(folder: Path) -> None:
+    (folder / "report.csv").write_text("text\nhello\n")
+    with pytest.raises(InputError, match="overwritten by the report"):
+        read_script(folder / "report.csv", folder, None, ())
+
+
 def test_a_misspelt_column_is_told_others_are_left_alone(folder: Path) -> None:
     found: list[Problem] = []
     (folder / "lines.csv").write_text("text,charcter,notes,actor\nhello,,x,y\n")

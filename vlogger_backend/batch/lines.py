@@ -18,6 +18,9 @@ from .characters import Character, read_characters
 from .problems import Problem, ProblemsError
 from .table import Row, Table, read_table
 
+REPORT, REPORT_PAGE = "report.csv", "report.html"
+"""What the report of a batch is called in its folder."""
+
 T = TypeVar("T")
 
 
@@ -65,6 +68,10 @@ def read_script(path: Path, folder: Path, characters: Path | None, products: Seq
 
     Raises ProblemsError with everything that is wrong in them; InputError if one of them can't be read at all.
     """
+    if os.path.abspath(path) in [str(folder / name) for name in (REPORT, REPORT_PAGE)]:
+        raise InputError(
+            f"{path} would be overwritten by the report; give the table another name, or a folder with -o."
+        )
     found: list[Problem] = []
     known = read_characters(characters, found) if characters is not None else {}
     table = read_table(path, found)

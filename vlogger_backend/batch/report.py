@@ -21,9 +21,9 @@ from urllib.parse import quote
 
 from ..files import writing
 from .board import duration
+from .lines import REPORT, REPORT_PAGE
 from .making import Result, Status
 
-TABLE, PAGE = "report.csv", "report.html"
 COLUMNS = ("line", "output", "status", "seconds", "elapsed", "method", "warnings", "error", "files")
 
 _ORDER = (Status.FAILED, Status.LEFT, Status.MADE, Status.UNCHANGED)
@@ -44,7 +44,10 @@ def write_report(folder: Path, results: Sequence[Result], summary: Summary) -> N
 
     Raises InputError if they can't be written.
     """
-    for name, text in ((TABLE, "\ufeff" + table_of(folder, results)), (PAGE, page_of(folder, results, summary))):
+    for name, text in (
+        (REPORT, "\ufeff" + table_of(folder, results)),
+        (REPORT_PAGE, page_of(folder, results, summary)),
+    ):
         with writing(folder / name) as temporary:
             temporary.write_bytes(text.encode("utf-8", "replace"))
 

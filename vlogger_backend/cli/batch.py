@@ -53,9 +53,8 @@ def batch(
 ) -> None:
     """Make the takes of a whole table of lines; what is there and unchanged stays. A report is written beside them."""
     from ..batch.board import Board
-    from ..batch.lines import read_script
+    from ..batch.lines import REPORT_PAGE, read_script
     from ..batch.problems import ProblemsError
-    from ..batch.report import PAGE
     from ..batch.run import run_batch
     from ..console import open_console
 
@@ -78,7 +77,7 @@ def batch(
     with Board(console, quiet) as board:
         results = run_batch(script, folder, suffixes, again, maker, board)
     if not quiet:
-        console.print(board.summary(folder / PAGE), markup=False, soft_wrap=True)
+        console.print(board.summary(folder / REPORT_PAGE), markup=False, soft_wrap=True)
     if as_json:
         typer.echo(json.dumps([result.to_json() for result in results], indent=1, ensure_ascii=False))
     end(results, debug=context.obj)
