@@ -137,7 +137,8 @@ def _anchor(stance: Stance, tree: Tree) -> tuple[Bone, bool]:
     """The bone that is moved to move the pelvis and both legs, and whether it turns as the pelvis does."""
     pelvis = stance.bones["pelvis"].name
     hips = [stance.bones[hip].name for hip in ("left_hip", "right_hip") if hip in stance.bones]
-    if all(pelvis in tree.carriers_of(hip) for hip in hips) and not tree.bones[pelvis].connected:
+    carried = all(pelvis in tree.ancestors(hip) or pelvis in tree.carriers_of(hip) for hip in hips)
+    if carried and not tree.bones[pelvis].connected:
         return tree.bones[pelvis], True
     shared = [name for name in tree.ancestors(pelvis) if all(name in tree.ancestors(hip) for hip in hips)]
     free = [name for name in shared if not tree.bones[name].connected]

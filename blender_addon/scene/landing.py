@@ -22,8 +22,8 @@ from ..core.rotations import continuous
 from ..core.simplify import Bound, location_track, rotation_track, shape_track
 from .actions import Channel, bone_path, key_frames, key_path, write_channels, write_keys
 from .character import units_per_metre
-from .compat import Animation, animate, animation_of, give_animation, put_on_track
-from .rigs import mesh_named, reach
+from .compat import Animation, animate, animation_of, give_animation
+from .rigs import held_bones, mesh_named, reach
 
 Floats = NDArray[np.float64]
 
@@ -80,12 +80,6 @@ class Landing:
         """The new Actions, one or several, the body's first."""
         return list(dict.fromkeys(animation_of(owner).action for owner in self._before))
 
-    def put_on_track(self) -> None:
-        """Make the take an NLA strip of its own, above all others; what was there before plays below it again."""
-        for owner, before in self._before.items():
-            put_on_track(owner, self._name, self._start, self._end)
-            give_animation(owner, before)
-
     def take_back(self) -> None:
         """Remove the new Actions; what animated the rig before animates it again."""
         new = self.actions
@@ -108,9 +102,10 @@ class Landing:
 
     def _bones(self, motion: RigMotion, bound: Bound | None) -> Iterator[Channel]:
         metre = units_per_metre(self._scene) / self._size()
+        held = set().union(*held_bones(self._armature))
         for name in dict.fromkeys([*motion.rotations, *motion.locations]):
             path = bone_path(name)
-            if name in motion.rotations:
+            if name in motion.rotations and name not in held:
                 mode = self._armature.pose.bones[name].rotation_mode
                 values = self._in_mode(name, motion.rotations[name], mode)
                 joint = motion.joints.get(name, "")

