@@ -58,7 +58,7 @@ class Script:
         kinds = [f"{len(self.lines) - spoken} recorded"] if spoken < len(self.lines) else []
         kinds += [f"{spoken} for the offline voice"] if spoken else []
         unused = f" Columns that mean nothing here: {', '.join(self.unused)}." if self.unused else ""
-        return f"{len(self.lines)} lines, {' and '.join(kinds)}.{unused}"
+        return f"{counted(len(self.lines))}, {' and '.join(kinds)}.{unused}"
 
 
 def read_script(path: Path, folder: Path, characters: Path | None, products: Sequence[str]) -> Script:
@@ -84,6 +84,10 @@ def read_script(path: Path, folder: Path, characters: Path | None, products: Seq
     if not lines:
         raise InputError(f"{path} holds no lines below its first; add some.")
     return Script(path, tuple(lines), table.unused)
+
+
+def counted(lines: int) -> str:
+    return "1 line" if lines == 1 else f"{lines} lines"
 
 
 class _Reader:

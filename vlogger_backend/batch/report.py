@@ -21,7 +21,7 @@ from urllib.parse import quote
 
 from ..files import writing
 from .board import duration
-from .lines import REPORT, REPORT_PAGE
+from .lines import REPORT, REPORT_PAGE, counted
 from .making import Result, Status
 
 COLUMNS = ("line", "output", "status", "seconds", "elapsed", "method", "warnings", "error", "files")
@@ -78,7 +78,7 @@ def page_of(folder: Path, results: Sequence[Result], summary: Summary) -> str:
         "tiles": "".join(_tile(status, counts[status]) for status in _ORDER if counts[status]),
         "share": "".join(f'<i class="{s.value}" style="flex:{counts[s]}"></i>' for s in _ORDER if counts[s]),
         "pictures": "" if pictures else "no-pictures",
-        "count": str(len(results)),
+        "count": counted(len(results)),
         "rows": "\n".join(_row(result, folder) for result in ordered),
     }
     for name, value in parts.items():
@@ -89,7 +89,7 @@ def page_of(folder: Path, results: Sequence[Result], summary: Summary) -> str:
 def _about(results: Sequence[Result], summary: Summary) -> str:
     sound = sum(result.seconds for result in results)
     return (
-        f"{len(results)} lines, {duration(sound)} of sound. {summary.began:%d %B %Y, %H:%M}, "
+        f"{counted(len(results))}, {duration(sound)} of sound. {summary.began:%d %B %Y, %H:%M}, "
         f"took {duration(summary.elapsed)}."
     )
 
