@@ -10,7 +10,7 @@ does, and once each as fast as it is answered.
 `first`: from `POST /v1/jobs` to the first second of curves of a 10 s line in the client's hands, warm.
 
 `overhead`: a 1-minute line through HTTP (upload, job, take fetched) against `Animator.animate` in this process, both
-warm, in turns, so that what else the machine does falls on both.
+warm, in turns, so that what else the machine does falls on both; by the clock and by what the processors did.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 
 TEXT = (
     "When the sunlight strikes raindrops in the air, they act as a prism and form a rainbow. "
@@ -51,6 +52,7 @@ class Service:
 
     port: int
     token: str
+    pid: int = 0
 
     def connect(self) -> http.client.HTTPConnection:
         return http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
@@ -95,7 +97,7 @@ def running(folder: Path) -> Iterator[Service]:
         process.stdout.readline()
         place = json.loads((library / "service.json").read_text("utf-8"))
         try:
-            yield Service(place["port"], (library / "token").read_text("ascii").strip())
+            yield Service(place["port"], (library / "token").read_text("ascii").strip(), process.pid)
         finally:
             process.stdin.close()
 
@@ -213,7 +215,7 @@ def first(folder: Path, times: int = 10) -> None:
     print(f"median {statistics.median(warm):.2f} s, of {times}: {min(warm):.2f} to {max(warm):.2f} s", flush=True)
 
 
-def overhead(folder: Path, times: int = 9) -> None:
+def overhead(folder: Path, times: int = 15) -> None:
     """A 1-minute line, in this process and through the service."""
     from vlogger_backend.animate import Animator
     from vlogger_backend.request import Request
@@ -224,18 +226,25 @@ def overhead(folder: Path, times: int = 9) -> None:
     with running(folder) as service:
         connection = service.connect()
         for seed in range(times + 1):
-            began = time.perf_counter()
+            began, worked = time.perf_counter(), time.process_time()
             animator.animate(Request(str(line), seed=seed), folder / "take.npz")
-            here.append(time.perf_counter() - began)
-            began = time.perf_counter()
+            here.append((time.perf_counter() - began, time.process_time() - worked))
+            began, worked = time.perf_counter(), cpu_of(service.pid)
             job = service.wait(connection, service.submit(connection, service.upload(connection, line), seed=seed))
             service.ask(connection, "GET", f"/v1/jobs/{job['id']}/files/take.npz")
-            there.append(time.perf_counter() - began)
-    here, there = here[1:], there[1:]
-    ratio = statistics.median(b / a for a, b in zip(here, there, strict=True))
-    print("\na 1-minute line, warm")
-    print(f"Animator.animate {statistics.median(here):.2f} s, through the service {statistics.median(there):.2f} s")
-    print(f"overhead {100 * (ratio - 1):+.1f} % (median of {times} pairs)", flush=True)
+            there.append((time.perf_counter() - began, cpu_of(service.pid) - worked))
+    print(f"\n{'a 1-minute line, warm':<34}{'by the clock, s':>16}{'by the processors, s':>22}")
+    alone, served = np.array(here[1:]), np.array(there[1:])
+    for name, values in (("Animator.animate", alone), ("through the service", served)):
+        print(f"{name:<34}{np.median(values[:, 0]):>16.2f}{np.median(values[:, 1]):>22.2f}")
+    more = 100 * (np.median(served / alone, axis=0) - 1)
+    print(f"{f'overhead, median of {times} pairs':<34}{more[0]:>+14.1f} %{more[1]:>+20.1f} %", flush=True)
+
+
+def cpu_of(pid: int) -> float:
+    """Seconds of the processors that a process and its children have used."""
+    process = psutil.Process(pid)
+    return sum(sum(one.cpu_times()[:2]) for one in (process, *process.children(recursive=True)))
 
 
 MEASURES = {"crowd": crowd, "first": first, "overhead": overhead}

@@ -83,6 +83,7 @@ def test_a_job_is_answered_as_it_was_submitted(service: Served) -> None:
     assert job["created"].endswith("Z")
     assert job["ended"] is None
     assert service.client.get(f"/v1/jobs/{job['id']}").json == job
+    assert service.client.get(f"/v1/jobs/{job['id']}?wait=0").json == job
     assert service.client.get(f"/v1/jobs/{job['id']}/submission").json == job["submission"]
     kept = service.queue.get(job["id"]).submission
     assert isinstance(kept, AnimateJob)

@@ -31,6 +31,7 @@ from .job_routes import add_job_routes
 from .jobs import State
 from .library import Library
 from .news import News
+from .polls import Polls
 from .queue import Queue
 from .security import Guard, error_answer
 from .uploads import Uploaded, Uploads
@@ -134,11 +135,12 @@ def create_app(
             Exception: _on_fault,
         },
     )
-    add_job_routes(app, queue, JobWriter(), news, local=address.local)
+    writer = JobWriter()
+    add_job_routes(app, queue, writer, news, local=address.local)
     _add_upload_routes(app, Uploads(library, queue))
     _add_other_routes(app, library, queue, examiner, end)
     _describe_token(app)
-    return Guard(app, address, token)
+    return Guard(Polls(app, queue, writer), address, token)
 
 
 def _add_other_routes(

@@ -39,7 +39,7 @@ def add_job_routes(app: FastAPI, queue: Queue, writer: JobWriter, news: News, lo
 
     Known = Annotated[Job, Depends(known)]  # noqa: N806
 
-    # Reading: first of all the question that is asked most, since routes are tried in this order
+    # Reading
 
     @app.get("/v1/jobs/{id}", response_model=JobAnswer)
     async def read(
