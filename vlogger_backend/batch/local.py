@@ -14,6 +14,7 @@ import time
 import traceback
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -21,7 +22,7 @@ import psutil
 from ..errors import InputError
 from ..files import cannot_write, writing
 from ..work.process import WorkerProcess
-from ..work.task import Advanced, Died, Event, FileDone, Outcome
+from ..work.task import Advanced, Died, Event, Failed, FileDone, Outcome
 from .making import TAKE, Result, Todo, failed, result_of, speak, task_of
 
 Watch = Callable[[Todo, str, float], None]
@@ -138,7 +139,11 @@ class _Crew:
                 done.append(folder / event.name)
 
         task = task_of(todo, folder, todo.path(TAKE), Path(todo.line.request.audio))
-        return worker.run(task, tell), done
+        outcome = worker.run(task, tell)
+        if isinstance(outcome, Failed):  # it may name a file that is unknown to the user
+            sentence = outcome.sentence.replace(str(folder), str(todo.path(TAKE).parent))
+            outcome = replace(outcome, sentence=sentence)
+        return outcome, done
 
 
 def _put_in_place(todo: Todo, files: Sequence[Path]) -> list[str]:
