@@ -44,6 +44,7 @@ def examine() -> list[Finding]:
               "libxfixes3 libxi6 libxkbcommon0 libsm6 libgl1 libegl1; then: pip install bpy"),
         _part("video", _video, "no preview video; pip install --force-reinstall av"),
         _gpu(),
+        _cluster(),
         _disk(),
     ]  # fmt: skip
 
@@ -133,6 +134,14 @@ def _gpu() -> Finding:
     if torch.cuda.is_available():
         return Finding("GPU", True, torch.cuda.get_device_name(0), needed=False)
     return Finding("GPU", False, "none", "nothing: all of this runs on the processor", needed=False)
+
+
+def _cluster() -> Finding:
+    try:
+        return Finding("cluster", True, f"Ray {importlib.metadata.version('ray')}", needed=False)
+    except importlib.metadata.PackageNotFoundError:
+        cost = 'no vlogger batch --cluster; pip install "vlogger[cluster]"'
+        return Finding("cluster", False, "none", cost, needed=False)
 
 
 def _disk() -> Finding:
