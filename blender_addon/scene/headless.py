@@ -35,8 +35,9 @@ def write_fbx(folder: Path, name: str) -> None:
     import bpy
 
     from .actions import apply_take, set_frame_rate
+    from .cast import Cast
     from .character import build_character
-    from .fbx import export_fbx
+    from .fbx import Played, export_fbx
 
     take = read_take(folder / "take.npz")
     data = read_character(folder / "character.npz")
@@ -49,7 +50,8 @@ def write_fbx(folder: Path, name: str) -> None:
     apply_take(scene, character, take, name)
     _report_progress(len(take))
     _make_repeatable()
-    export_fbx(context, folder / "take.fbx", character, name, 0, len(take) - 1)
+    cast = Cast(character.armature, (character.mesh,))
+    export_fbx(context, folder / "take.fbx", cast, Played(name, 0, len(take) - 1))
 
 
 def _report_progress(frames: int) -> None:

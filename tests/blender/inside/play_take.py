@@ -15,8 +15,9 @@ from leave import leave
 from read_file import curves, mesh_points
 
 from blender_addon.scene.actions import apply_take, set_frame_rate
+from blender_addon.scene.cast import Cast
 from blender_addon.scene.character import build_character
-from blender_addon.scene.fbx import export_fbx
+from blender_addon.scene.fbx import Played, export_fbx
 
 FRAMES, FPS = 12, 25.0
 
@@ -27,6 +28,7 @@ def main(folder: str) -> dict[str, Any]:
     scene.name = "My scene"
     set_frame_rate(scene, FPS)
     character = build_character(context, box_person())
+    cast = Cast(character.armature, (character.mesh,))
     bpy.data.objects["Cube"].select_set(True)
     found: dict[str, Any] = {}
     for take in ("a", "b"):
@@ -34,11 +36,11 @@ def main(folder: str) -> dict[str, Any]:
         frames = apply_take(scene, character, curve, f"Take {take}", start=10)
         scene.frame_set(13)
         found[f"points_{take}"] = mesh_points(character.mesh)
-        export_fbx(context, Path(folder) / f"{take}.fbx", character, f"Take {take}", 10, 10 + FRAMES - 1)
+        export_fbx(context, Path(folder) / f"{take}.fbx", cast, Played(f"Take {take}", 10, 10 + FRAMES - 1))
         found[f"frames_{take}"] = frames
     # A modifier would cost the face its shapes, were modifiers applied.
     character.mesh.modifiers.new("Smoother", "SUBSURF")
-    export_fbx(context, Path(folder) / "smoothed.fbx", character, "Take b", 10, 10 + FRAMES - 1)
+    export_fbx(context, Path(folder) / "smoothed.fbx", cast, Played("Take b", 10, 10 + FRAMES - 1))
 
     bones, keys = character.armature.data.bones, character.mesh.data.shape_keys
     actions = [thing.animation_data.action for thing in (character.armature, keys)]
