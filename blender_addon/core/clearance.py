@@ -27,8 +27,11 @@ _BELOW, _ABOVE = -0.4, 0.9
 """Where the tube begins and ends, in lengths of the trunk above the pelvis: at the thighs, under the collar bones."""
 _PRESSED = 0.5
 """Of a limb's thickness from bone to skin: flesh gives way."""
+_THICKEST = 0.2
+"""Of a forearm's length: what is thicker is a sleeve."""
+_TRUNK = ("pelvis", "spine1", "spine2", "spine3", "left_hip", "right_hip")
 _TRIES = 3
-_UP, _FRONT = np.array([0.0, 1.0, 0.0]), np.array([0.0, 0.0, 1.0])
+_FRONT = np.array([0.0, 0.0, 1.0])
 
 
 @dataclass(frozen=True)
@@ -47,20 +50,24 @@ class _Tube:
 
 
 def keep_clear(
-    skin: Floats, stance: Stance, places: Dictionary[str, Floats], turns: Dictionary[str, Floats], fps: float
+    skin: Dictionary[str, Floats],
+    stance: Stance,
+    places: Dictionary[str, Floats],
+    turns: Dictionary[str, Floats],
+    fps: float,
 ) -> dict[str, Floats]:
     """`turns` with the arms swung out of the trunk where they would be inside.
 
-    skin   : (P, 3) points of the character's skin at rest, in the armature's space
+    skin   : points (P, 3) of the character's skin at rest, in the take's axes, by the joint that carries them
     places : where each joint's bone begins (T, 3), in the take's axes and the rig's units
     turns  : how each joint's bone turns from its rest (T, 4)
     """
     turned = dict(turns)
     top = next((joint for joint in ("neck", "head") if joint in turns), "")
     chest = next((joint for joint in ("spine3", "spine2", "spine1") if joint in turns), "")
-    if not top or not chest or "pelvis" not in turns or len(skin) < _LEVELS * _SECTORS:
+    if not top or not chest or "pelvis" not in turns or not any(len(skin.get(joint, ())) for joint in _TRUNK):
         return turned
-    tube = _tube(skin @ stance.axes, stance.heads["pelvis"], stance.heads[top], _limbs(stance))
+    tube = _tube(skin, stance, top)
     front = rotate(blend([turns["pelvis"], turns[chest]], [1.0, 1.0]), _FRONT)
     for side in SIDES:
         if {f"{side}_shoulder", f"{side}_elbow", f"{side}_wrist"} <= turns.keys():
@@ -77,37 +84,25 @@ def _is_of_arm(joint: str) -> bool:
     return part in ("shoulder", "elbow", "wrist") or part.startswith(FINGERS)
 
 
-def _limbs(stance: Stance) -> dict[str, tuple[Floats, Floats]]:
-    """The lines, from one place to another at rest, that flesh is on, but for the trunk's."""
-    heads = stance.heads
-    size = float(np.linalg.norm(heads["left_wrist"] - heads["left_elbow"])) if "left_wrist" in heads else 0.0
-    lines = {}
-    for side in SIDES:
-        for first, last in (("shoulder", "elbow"), ("elbow", "wrist"), ("knee", "ankle")):
-            if f"{side}_{first}" in heads and f"{side}_{last}" in heads:
-                lines[f"{side}_{first}"] = (heads[f"{side}_{first}"], heads[f"{side}_{last}"])
-        if f"{side}_wrist" in heads:
-            wrist = heads[f"{side}_wrist"]
-            lines[f"{side}_wrist"] = (wrist, wrist + stance.alongs[f"{side}_wrist"] * size * 0.7)
-    return lines
-
-
-def _tube(skin: Floats, bottom: Floats, top: Floats, limbs: dict[str, tuple[Floats, Floats]]) -> _Tube:
-    """Measure the trunk, which is all that is not nearer to a limb."""
-    height, angle, radius = _about(skin, bottom, top, _FRONT)
-    off = np.stack([_distance(skin, *line) for line in limbs.values()])
-    nearest = np.argmin(off, axis=0)
-    of_trunk = radius < off.min(axis=0)
-    radii = np.zeros((_LEVELS, _SECTORS))
-    level = ((height - _BELOW) / (_ABOVE - _BELOW) * _LEVELS).astype(int)
+def _tube(skin: Dictionary[str, Floats], stance: Stance, top: str) -> _Tube:
+    """Measure the trunk; `skin` (P, 3) in the take's axes, by the joint that carries it."""
+    trunk = np.concatenate([skin.get(joint, np.zeros((0, 3))) for joint in _TRUNK])
+    height, angle, radius = _about(trunk, stance.heads["pelvis"], stance.heads[top], _FRONT)
+    level = np.floor((height - _BELOW) / (_ABOVE - _BELOW) * _LEVELS).astype(int)
     sector = ((angle / (2 * np.pi) + 0.5) * _SECTORS).astype(int) % _SECTORS
-    within = of_trunk & (level >= 0) & (level < _LEVELS)
+    within = (level >= 0) & (level < _LEVELS)
+    radii = np.zeros((_LEVELS, _SECTORS))
     np.maximum.at(radii, (level[within], sector[within]), radius[within])
-    around = np.stack([radii, np.roll(radii, 1, axis=1), np.roll(radii, -1, axis=1)])
+    around = np.stack([np.roll(radii, step, axis=1) for step in (-1, 0, 1)])
     radii = np.where(radii > 0, radii, around.max(axis=0))  # a sector that no point fell into is as its neighbours
-    arms = [i for i, name in enumerate(limbs) if name.endswith(("elbow", "wrist"))]
-    flesh = [off[i, nearest == i] for i in arms]
-    return _Tube(radii, float(np.mean([np.median(part) for part in flesh if len(part)] or [0.0])))
+    flesh, forearms = [0.0], []
+    for side in SIDES:
+        elbow, wrist = f"{side}_elbow", f"{side}_wrist"
+        if wrist in stance.heads and elbow in stance.heads:
+            forearms.append(float(np.linalg.norm(stance.heads[wrist] - stance.heads[elbow])))
+            if len(skin.get(elbow, ())):
+                flesh.append(float(np.median(_distance(skin[elbow], stance.heads[elbow], stance.heads[wrist]))))
+    return _Tube(radii, min(max(flesh), _THICKEST * max(forearms, default=0.0)))
 
 
 def _about(points: Floats, bottom: Floats, top: Floats, front: Floats) -> tuple[Floats, Floats, Floats]:

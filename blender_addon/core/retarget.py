@@ -80,7 +80,7 @@ def retarget(take: Take, rig: Rig, mapping: RigMapping) -> RigMotion:
             head = anchor.head @ stance.axes
             turns, shift = stand(take.trans, stance, take_turns, turns, head, anchor_turns)
             places = _places(stance, tree, turns, anchor, shift)
-            turns = keep_clear(rig.skin, stance, places, turns, take.fps)
+            turns = keep_clear(_skin(rig, stance, tree), stance, places, turns, take.fps)
             axes = anchor.axes if anchor.local_location else np.eye(3)
             locations[anchor.name] = shift @ stance.axes.T @ axes
         by_bone = {stance.bones[joint].name: turn for joint, turn in turns.items()}
@@ -143,6 +143,17 @@ def _anchor(stance: Stance, tree: Tree) -> tuple[Bone, bool]:
     shared = [name for name in tree.ancestors(pelvis) if all(name in tree.ancestors(hip) for hip in hips)]
     free = [name for name in shared if not tree.bones[name].connected]
     return (tree.bones[free[0]], False) if free else (tree.bones[pelvis], True)
+
+
+def _skin(rig: Rig, stance: Stance, tree: Tree) -> _Turns:
+    """The rig's skin in the take's axes, by the joint whose bone carries it."""
+    joint_of = {bone.name: joint for joint, bone in stance.bones.items()}
+    found: dict[str, list[Floats]] = {}
+    for bone, points in rig.skin.items():
+        joint = next((joint_of[name] for name in (bone, *tree.ancestors(bone)) if name in joint_of), None)
+        if joint is not None:
+            found.setdefault(joint, []).append(points @ stance.axes)
+    return {joint: np.concatenate(parts) for joint, parts in found.items()}
 
 
 def _places(stance: Stance, tree: Tree, turns: Dictionary[str, Floats], anchor: Bone, shift: Floats) -> _Turns:

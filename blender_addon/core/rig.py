@@ -48,8 +48,8 @@ class Rig:
     """An armature and the meshes that hang on it. `world` (4, 4) is the armature's place in the scene.
 
     `bones` has parents before children. `carriers` names, for bones of control rigs that turn with another bone than
-    their parent, that bone; None if they turn with nothing. `skin` (P, 3) are some points of the meshes at rest, in the
-    armature's space.
+    their parent, that bone; None if they turn with nothing. `skin` are some points (P, 3) of the meshes at rest,
+    in the armature's space, by the bone that carries them the most.
     """
 
     name: str
@@ -57,7 +57,7 @@ class Rig:
     faces: tuple[FaceMesh, ...] = ()
     world: Floats = field(default_factory=lambda: np.eye(4))
     carriers: Dictionary[str, str | None] = field(default_factory=dict)
-    skin: Floats = field(default_factory=lambda: np.zeros((0, 3)), repr=False)
+    skin: Dictionary[str, Floats] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True)

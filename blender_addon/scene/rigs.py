@@ -14,7 +14,7 @@ from ..core.rig import Bone, FaceMesh, Rig
 
 BONE_PATH = r'pose\.bones\["(.+)"\]\.rotation'
 KEY_PATH = r'key_blocks\["(.+)"\]\.value'
-_POINTS = 6000
+_POINTS = 3000
 """Of each mesh, so many points tell its shape well enough."""
 
 
@@ -86,19 +86,33 @@ def driven_names(thing: Any, pattern: str) -> set[str]:
     return {match[1].replace('\\"', '"').replace("\\\\", "\\") for match in found if match}
 
 
-def _skin(armature: Any) -> NDArray[np.float64]:
-    """Some points (P, 3) of the meshes that the armature deforms, at rest, in its space."""
+def _skin(armature: Any) -> dict[str, NDArray[np.float64]]:
+    """Some points (P, 3) of the meshes that the armature deforms, at rest, in its space, by their main bone."""
     inside = np.linalg.inv(np.array(armature.matrix_world, np.float64))
-    found = [np.zeros((0, 3))]
+    bones = armature.data.bones
+    found: dict[str, list[Any]] = {}
     for mesh in bpy.data.objects:
         if mesh.type != "MESH" or not _is_deformed(mesh, armature):
             continue
-        points = np.empty(len(mesh.data.vertices) * 3, np.float32)
-        mesh.data.vertices.foreach_get("co", points)
-        some = points.reshape(-1, 3)[:: max(len(mesh.data.vertices) // _POINTS, 1)].astype(np.float64)
         place = inside @ np.array(mesh.matrix_world, np.float64)
-        found.append(some @ place[:3, :3].T + place[:3, 3])
-    return np.concatenate(found)
+        for bone, points in _points(mesh, {g.index: g.name for g in mesh.vertex_groups if g.name in bones}).items():
+            found.setdefault(bone, []).append(np.array(points) @ place[:3, :3].T + place[:3, 3])
+    return {bone: np.concatenate(parts) for bone, parts in found.items()}
+
+
+def _points(mesh: Any, groups: dict[int, str]) -> dict[str, list[Any]]:
+    """Some of a mesh's points, by the group that they belong to the most; reading all would take too long."""
+    found: dict[str, list[Any]] = {}
+    vertices = mesh.data.vertices
+    for i in range(0, len(vertices), len(vertices) // _POINTS + 1):
+        main = max((part for part in vertices[i].groups if part.group in groups), key=_weight, default=None)
+        if main is not None:
+            found.setdefault(groups[main.group], []).append(vertices[i].co[:])
+    return found
+
+
+def _weight(part: Any) -> float:
+    return float(part.weight)
 
 
 def _is_deformed(mesh: Any, armature: Any) -> bool:

@@ -116,7 +116,7 @@ def one_after_the_other() -> dict[str, Any]:
         "third": names,
         "actions": [action.name for action in bpy.data.actions],
         "assigned": armature.animation_data.action.name,
-        "groups": sorted({curve.group.name for action in bpy.data.actions for curve in curves(action)}),
+        "groups": sorted({curve.group.name for action in bpy.data.actions for curve in curves(action) if curve.group}),
         "narrow": curve_values(armature, np.arange(5))['key_blocks["narrow"].value[0]'],
     }
 

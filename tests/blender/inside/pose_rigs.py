@@ -53,14 +53,17 @@ def build(rig: TestRig) -> Any:
 
 
 def add_skin(armature: Any, person: Person) -> Any:
+    used, faces = np.unique(person.faces, return_inverse=True)  # MakeHuman's mesh has helpers that nobody sees
+    number = {int(vertex): i for i, vertex in enumerate(used)}
     data = bpy.data.meshes.new(armature.name)
-    data.from_pydata(person.vertices.tolist(), [], person.faces.tolist())
+    data.from_pydata(person.vertices[used].tolist(), [], faces.reshape(-1, 3).tolist())
     mesh = bpy.data.objects.new(armature.name, data)
     bpy.context.collection.objects.link(mesh)
     for name, pairs in person.weights.items():
         group = mesh.vertex_groups.new(name=name)
         for vertex, weight in pairs.tolist():
-            group.add((int(vertex),), weight, "REPLACE")
+            if vertex in number:
+                group.add((number[vertex],), weight, "REPLACE")
     mesh.parent = armature
     mesh.modifiers.new("Armature", "ARMATURE").object = armature
     return mesh
