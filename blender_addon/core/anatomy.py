@@ -33,7 +33,9 @@ class Figure:
         count = len(self.names)
         heads = np.array([bone.head for bone in rig.bones], np.float64).reshape(count, 3)
         tails = np.array([bone.tail for bone in rig.bones], np.float64).reshape(count, 3)
-        turn, place = np.asarray(rig.world)[:3, :3], np.asarray(rig.world)[:3, 3]
+        turn, place = np.array(rig.world)[:3, :3], np.array(rig.world)[:3, 3]
+        if np.linalg.det(turn) < 0:
+            turn[:, 0] *= -1  # a mirrored object: left is what it is in the armature
         self.heads, self.tails = heads @ turn.T + place, tails @ turn.T + place
         self.children: list[list[int]] = [[] for _ in range(count)]
         for i, parent in enumerate(self.parents):

@@ -7,13 +7,13 @@ import json
 import os
 import tempfile
 from collections.abc import Mapping as Dictionary
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from .errors import AddonError
 from .names import JOINT_NAMES
-from .rig import Match, Rig, RigMapping
+from .rig import Rig
 
 _VERSION = 1
 
@@ -84,30 +84,6 @@ def read_correction(folder: Path, rig: Rig) -> Correction | None:
     except AddonError as error:
         raise AddonError(f"{path} doesn't fit {rig.name}: {error} Delete it and assign the bones again.") from error
     return correction
-
-
-def corrected(mapping: RigMapping, rig: Rig, correction: Correction) -> RigMapping:
-    """The mapping with the user's bones and keys in place of those that were found."""
-    bones = dict(mapping.bones)
-    for joint, name in correction.bones.items():
-        bones.pop(joint, None)
-        if name is not None:
-            bones = {other: match for other, match in bones.items() if match.target != name}
-    for joint, name in correction.bones.items():
-        if name is not None:
-            bones[joint] = Match(name, 1.0, "set by hand")
-    face, reasons = dict(mapping.face), dict(mapping.face_reasons)
-    for mesh in rig.faces:
-        for key in mesh.keys:
-            if key in correction.keys:
-                face.pop((mesh.name, key), None)
-                reasons.pop((mesh.name, key), None)
-                if correction.keys[key]:
-                    face[mesh.name, key] = dict(correction.keys[key])
-                    reasons[mesh.name, key] = "set by hand"
-    order = {joint: i for i, joint in enumerate(JOINT_NAMES)}
-    bones = dict(sorted(bones.items(), key=lambda item: order[item[0]]))
-    return replace(mapping, bones=bones, face=face, face_reasons=reasons)
 
 
 def _correction(data: dict[str, Any]) -> Correction:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Mapping as Dictionary
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 import numpy as np
@@ -30,6 +30,7 @@ _REGION_STARTS = (
     ("brows", ("brow",)),
     ("nose", ("nose",)),
 )
+BY_HAND = "set by hand"
 _LONE_JAW = 0.4
 """Radians that a jaw bone alone opens at jawOpen 1: the built-in face's lips part 35 mm then, 90 mm from the hinge."""
 _LEAST_QUALITY = 0.04
@@ -87,6 +88,18 @@ def match_face(rig: Rig, conventions: Sequence[FaceDescription]) -> FaceMatch:
     return FaceMatch(
         main.name if main else "", drives, reasons, jaw, mouth is not None and jaw is None, tuple(_problems(rig, kinds))
     )
+
+
+def corrected(face: FaceMatch, rig: Rig, keys: Dictionary[str, Dictionary[str, float]]) -> FaceMatch:
+    """The face with what a user says about some keys, on whatever mesh they are; {} for a key that nothing moves."""
+    drives = {place: parts for place, parts in face.drives.items() if place[1] not in keys}
+    reasons = {place: reason for place, reason in face.reasons.items() if place[1] not in keys}
+    for mesh in rig.faces:
+        for key in mesh.keys:
+            if keys.get(key):
+                drives[mesh.name, key] = dict(keys[key])
+                reasons[mesh.name, key] = BY_HAND
+    return replace(face, drives=drives, reasons=reasons)
 
 
 class _Keys:

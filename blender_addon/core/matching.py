@@ -13,9 +13,9 @@ from functools import cache, lru_cache
 
 from .anatomy import BELOW, EYE_PARTS, Check, Figure, above, check_person, swapped_sides
 from .canonical import sided, spellings, without_zeros, words
-from .corrections import Correction, corrected
+from .corrections import Correction
 from .descriptions import BodyDescription, BoneName, Descriptions
-from .faces import FaceMatch, match_face
+from .faces import BY_HAND, FaceMatch, corrected, match_face
 from .losses import losses
 from .rig import Match, Rig, RigMapping
 from .skeleton import PARENTS, SIDES
@@ -58,8 +58,10 @@ def match_rig(rig: Rig, descriptions: Descriptions, correction: Correction | Non
     if not structure.joints and not matched:
         read = _head_alone(figure, descriptions.bodies, indices, structure) or read
     matched = sorted([*matched, read], key=lambda body: -body.score)
-    mappings = [_mapping(figure, body, face, read.problems) for body in matched]
-    return [corrected(mapping, rig, correction) for mapping in mappings] if correction else mappings
+    if correction is not None:
+        matched = [_by_hand(figure, body, correction) for body in matched]
+        face = corrected(face, rig, correction.keys)
+    return [_mapping(figure, body, face, read.problems) for body in matched]
 
 
 @dataclass(frozen=True)
@@ -288,6 +290,17 @@ def _head_alone(
     score = _SURE + 0.1 if structure.legs < 2 else _SURE - 0.2
     problems = ("It has a head but no body like a person's: only the head is animated.", *structure.problems)
     return _Body(None, best, score, problems, {})
+
+
+def _by_hand(figure: Figure, body: _Body, correction: Correction) -> _Body:
+    """The skeleton with the user's bones in place of those that were found; no bone is two joints'."""
+    chosen = {joint: figure.index[name] for joint, name in correction.bones.items() if name in figure.index}
+    joints = {
+        joint: found
+        for joint, found in body.joints.items()
+        if joint not in correction.bones and found.bone not in chosen.values()
+    }
+    return replace(body, joints=joints | {joint: _Found(i, 1.0, BY_HAND) for joint, i in chosen.items()})
 
 
 def _mapping(figure: Figure, body: _Body, face: FaceMatch, doubts: Sequence[str]) -> RigMapping:

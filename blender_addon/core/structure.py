@@ -24,7 +24,10 @@ _GROUND = 0.12
 """What is lower than this part of the height is on the ground."""
 _SHOULDER, _HIP = 0.085, 0.03
 """How far from the body's middle these joints are at least, of the height."""
-_HELPERS = set("ik pole target ctrl control mch helper roll weapon prop socket nub end corrective".split())
+_HELPERS = set(
+    "ik pole target ctrl control mch helper corrective roll nub end weapon prop socket hair skirt cape cloth clothes "
+    "coat dress ribbon sleeve breast tail wing spring dyn phys physics jiggle".split()
+)
 _FEWEST = 8
 _EYES, _NOT_EYES = {"eye", "eyeball"}, {"lid", "brow", "lash", "target", "eyelid", "eyebrow", "end"}
 _JAWS = {"jaw", "lowerjaw", "mandible"}
@@ -137,7 +140,7 @@ class _Reader:
             longer = max(first, second)
             if longer <= 0 or min(first, second) < 0.7 * longer:
                 continue
-            way = self.heads[self.furthest[a]] - self.heads[self.furthest[b]]
+            way = self._end(a) - self._end(b)
             apart, level = float(np.hypot(way[0], way[1])), abs(float(way[2]))
             if apart < 0.02 * self.height or level > 0.25 * longer:
                 continue
@@ -154,26 +157,40 @@ class _Reader:
         else:
             bases = [pelvis, *self.figure.ancestors(pelvis)]
         for base in bases:
-            chest: tuple[float, int, list[int]] | None = None
+            best: tuple[tuple[bool, float, int], int, list[int]] | None = None
             for i in self.figure.below(base).tolist():
-                limbs = [c for c in self.figure.children[i] if c not in taken and self._is_arm(c)]
-                pair = self._mirrored(limbs) if i not in taken and len(limbs) >= 2 else None
-                if pair and (chest is None or self._extent(pair[0]) > chest[0]):
-                    chest = (self._extent(pair[0]), i, list(pair))
-            if chest is not None:
-                first = self.real_pelvis(base, chest[1]) if pelvis is None else base
-                return self._path(first, chest[1]), chest[2]
+                limbs = [c for c in self.figure.children[i] if c not in taken and self._is_arm(c, self.heads[base][2])]
+                for pair in combinations(limbs, 2) if i not in taken else ():
+                    if not self._mirrored(pair):
+                        continue
+                    # Arms have hands; else they are what goes the furthest sideways, the nearest to the pelvis.
+                    hands = all(self._has_hand(arm) for arm in pair)
+                    wide = float(np.linalg.norm((self._end(pair[0]) - self._end(pair[1]))[:2]))
+                    rank = (hands, round(wide / self.height, 1), -len(self.figure.ancestors(i)))
+                    if best is None or rank > best[0]:
+                        best = (rank, i, list(pair))
+            if best is not None:
+                first = self._first_real(base, best[1]) if pelvis is None else base
+                return self._path(first, best[1]), best[2]
         return None
 
-    def real_pelvis(self, base: int, chest: int) -> int:
+    def _end(self, i: int) -> Floats:
+        return np.asarray(self.heads[self.furthest[i]])
+
+    def _has_hand(self, arm: int) -> bool:
+        return any(len(digits(self.figure, i, self.real)) >= 3 for i in self._real_path(arm)[2:])
+
+    def _first_real(self, base: int, chest: int) -> int:
         """Without legs: the first bone on the way to the chest that bends the body."""
         return next((i for i in self._path(base, chest) if self.real[i]), base)
 
-    def _is_arm(self, i: int) -> bool:
-        if not self.any_real[i] or self._extent(i) < 0.18 * self.height:
+    def _is_arm(self, i: int, pelvis: float) -> bool:
+        """Whether this chain is long enough, begins above the pelvis, and neither is coiled nor goes up."""
+        reach = self._extent(i)
+        if not self.any_real[i] or reach < 0.18 * self.height or self.heads[i][2] < pelvis + 0.05 * self.height:
             return False
-        way = self.heads[self.furthest[i]] - self.heads[i]
-        return bool(np.sqrt((way**2).sum()) > 0.5 * self._extent(i) and way[2] < 0.5 * self._extent(i))
+        way = self._end(i) - self.heads[i]
+        return bool(np.sqrt((way**2).sum()) > 0.5 * reach and way[2] < 0.5 * reach)
 
     def _path(self, start: int, end: int) -> list[int]:
         path = [end]
@@ -247,7 +264,7 @@ class _Reader:
 
     def _offsets(self, limb: int, other: int) -> Floats:
         """How far each bone (N,) is from the middle between a limb and its mirror image, towards the limb."""
-        here, there = self.heads[self.furthest[limb]], self.heads[self.furthest[other]]
+        here, there = self._end(limb), self._end(other)
         outwards = (here - there) * [1, 1, 0]
         outwards /= max(float(np.sqrt(outwards @ outwards)), 1e-12)
         return np.asarray((self.heads - (here + there) / 2) @ outwards)

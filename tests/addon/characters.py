@@ -74,10 +74,11 @@ def _lowered(joint: str, degrees: float) -> np.ndarray:
 @cache
 def makehuman_rigs() -> dict[str, tuple[Rig, dict[str, str]]]:
     """MakeHuman's real skeletons, and which of their bones is which joint, assigned by hand."""
+    from makehuman import data_folder
     from odd_rigs import BY_HAND, real_rigs
 
-    rigs = {}
-    for rig in real_rigs():
+    folder, rigs = data_folder(), {}
+    for rig in real_rigs(folder) if folder else ():
         kind = rig.name.split(",")[0]
         bones = tuple(bone(joint.name, joint.parent, joint.head, joint.tail) for joint in rig.joints)
         rigs[kind] = (Rig(kind, bones), BY_HAND[kind])

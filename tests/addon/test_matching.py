@@ -66,6 +66,28 @@ def test_real_skeletons_are_read_by_structure_when_their_names_say_nothing(kind:
     assert all("place" in match.reason for match in mapping.bones.values())
 
 
+def test_hair_skirt_wings_and_cape_are_no_limbs_of_a_rig_without_names() -> None:
+    rig, names = described(BODIES["vroid"])
+    numbers = {b.name: f"Bone.{i:03d}" for i, b in enumerate(rig.bones)}
+    rig = characters.renamed(rig, numbers.__getitem__)
+    head, chest = numbers[names["head"]], numbers[names["spine3"]]
+    more = []
+    for x in (0.08, -0.08):
+        hair = [(x, 0.08, 1.7), (2 * x, 0.12, 1.3), (3 * x, 0.12, 0.9), (3 * x, 0.12, 0.5), (3 * x, 0.12, 0.45)]
+        cape = [(x, 0.1, 1.4), (2 * x, 0.2, 1.0), (2 * x, 0.3, 0.6), (2 * x, 0.3, 0.3), (2 * x, 0.3, 0.28)]
+        more += characters.chain(f"X{x}_", head, *hair) + characters.chain(f"Y{x}_", chest, *cape)
+    found = targets(_best(characters.with_bones(rig, *more)))
+    expected = {joint: numbers[name] for joint, name in names.items() if joint in _LIMBS and "eye" not in joint}
+    assert {joint: found.get(joint) for joint in expected} == expected
+
+
+def test_a_mirrored_object_keeps_its_sides() -> None:
+    rig, names = described(BODIES["unreal5"])
+    mapping = _best(replace(rig, world=np.diag([-1.0, 1.0, 1.0, 1.0])))
+    assert targets(mapping) == names
+    assert not any("named left" in problem for problem in mapping.problems)
+
+
 _PREFIXES = st.sampled_from(["", "mixamorig:", "mixamorig7:", "Bob_", "char1|", "rig.", "MyHero-", "npc_guard_"])
 _CASES = st.sampled_from([str, str.lower, str.upper, str.swapcase])
 _SEPARATORS = st.sampled_from([None, "_", ".", "-", " "])

@@ -37,6 +37,16 @@ def test_a_correction_is_kept_and_applied_next_time(tmp_path: Path) -> None:
     assert mapping.bones["head"].target == names["head"]
 
 
+def test_a_jaw_set_by_hand_opens_the_mouth() -> None:
+    rig, names = described(BODIES["mixamo"])
+    rig = characters.with_bones(rig, characters.bone("Unterkiefer", names["head"], (0, -0.05, 1.6)))
+    assert match_rig(rig, DESCRIPTIONS)[0].jaw is None
+    mapping = match_rig(rig, DESCRIPTIONS, Correction({"jaw": "Unterkiefer"}))[0]
+    assert mapping.bones["jaw"].target == "Unterkiefer"
+    assert mapping.jaw is not None
+    assert not any("lips don't move" in problem for problem in mapping.problems)
+
+
 def test_rigs_with_other_bones_are_not_touched(tmp_path: Path) -> None:
     rig, names = described(BODIES["mixamo"])
     save_correction(tmp_path, rig, Correction({"left_foot": None}))
