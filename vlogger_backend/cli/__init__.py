@@ -17,6 +17,7 @@ from ..errors import InputError
 from .animate import animate, demo
 from .batch import batch
 from .doctor import doctor
+from .extension import extension
 from .serve import serve
 from .sounds import say, speech
 from .takes import export, preview
@@ -30,6 +31,7 @@ app = typer.Typer(
 )
 for _command in (animate, batch, demo, preview, export, speech, say, serve, doctor):
     app.command()(_command)
+app.add_typer(extension, name="extension")
 
 
 def _version(show: bool) -> None:
