@@ -44,12 +44,9 @@ def stand(
     Returns `turns` with other thighs and shins, and how far the anchor moves from its rest, (T, 3) in the rig's units.
     """
     heads, scale = stance.heads, stance.scale
-    hips = [joint for joint in ("left_hip", "right_hip") if joint in heads]
-    pivot = np.mean([heads[joint] for joint in hips], axis=0) if hips else anchor
-    pivot_of_take = np.mean([REST[joint] for joint in hips], axis=0) if hips else REST["pelvis"]
-    legs = [side for side in SIDES if {f"{side}_hip", f"{side}_knee", f"{side}_ankle"} <= heads.keys()]
-    straight = {side: _straight_leg(side, stance) for side in legs}
-    lift = np.mean([heads[f"{side}_ankle"][1] - straight[side][1] for side in legs]) * _UP if legs else 0 * _UP
+    pivot, pivot_of_take = pivots(heads, anchor)
+    straight, lift = standing(stance)
+    legs = list(straight)
 
     moved = trans + rotate(take_turns["pelvis"], pivot_of_take) - pivot_of_take
     shift = moved * scale + lift + (pivot - anchor) - rotate(anchor_turns, pivot - anchor)
@@ -62,8 +59,32 @@ def stand(
         shift = shift - _UP * _too_high(stance, {side: goals[side] - at[side] - shift for side in legs})[:, None]
     turned = dict(turns)
     for side in legs:
-        turned |= _reach(side, goals[side] - at[side] - shift, stance, take_turns, turns)
+        turned |= reach(side, goals[side] - at[side] - shift, stance, take_turns, turns)
     return turned, shift
+
+
+def pivots(heads: Dictionary[str, Floats], anchor: Floats) -> tuple[Floats, Floats]:
+    """(3,) the middle between the hips, of a rig at rest and of the take's skeleton; `anchor` if the rig has none."""
+    hips = [joint for joint in ("left_hip", "right_hip") if joint in heads]
+    if not hips:
+        return anchor, REST["pelvis"]
+    return _middle([heads[joint] for joint in hips]), _middle([REST[joint] for joint in hips])
+
+
+def standing(stance: Stance) -> tuple[dict[str, Floats], Floats]:
+    """(3,) where each ankle would be with its leg in the take's rest pose, by side; and by how much, up, that is off.
+
+    Only whole legs are there.
+    """
+    heads = stance.heads
+    legs = [side for side in SIDES if {f"{side}_hip", f"{side}_knee", f"{side}_ankle"} <= heads.keys()]
+    straight = {side: _straight_leg(side, stance) for side in legs}
+    lifts = [float(heads[f"{side}_ankle"][1] - straight[side][1]) for side in legs]
+    return straight, _UP * (float(np.mean(lifts)) if lifts else 0.0)
+
+
+def _middle(places: list[Floats]) -> Floats:
+    return np.asarray(np.mean(places, axis=0))
 
 
 def _lengths(side: str, stance: Stance) -> tuple[float, float]:
@@ -99,7 +120,7 @@ def _too_high(stance: Stance, ways: Dictionary[str, Floats]) -> Floats:
     return total
 
 
-def _reach(
+def reach(
     side: str, along: Floats, stance: Stance, take_turns: Dictionary[str, Floats], turns: Dictionary[str, Floats]
 ) -> dict[str, Floats]:
     """Thigh and shin turned so that the ankle is `along` (T, 3) from the hip, or as near as the leg can."""

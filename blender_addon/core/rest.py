@@ -108,11 +108,14 @@ def _axes(rig: Rig, bones: dict[str, Bone]) -> Floats:
     """
     heads = {joint: bone.head for joint, bone in bones.items()}
     levels = [np.mean([heads[joint] for joint in level], axis=0) for level in _UPWARDS if heads.keys() >= set(level)]
-    across = [
-        heads[joint] - heads["right" + joint.removeprefix("left")]
+    pairs = [
+        (joint, "right" + joint.removeprefix("left"))
         for joint in heads
         if joint.startswith("left") and "right" + joint.removeprefix("left") in heads
     ]
+    # Arms and legs may rest one before the other
+    firm = [pair for pair in pairs if pair[0].endswith(("hip", "shoulder", "collar"))]
+    across = [heads[left] - heads[right] for left, right in firm or pairs]
     if len(levels) < 2 or not np.any(levels[-1] - levels[0]):
         raise AddonError(f"{rig.name} has too few known bones to tell up from down. Assign its pelvis and head.")
     world = rig.world[:3, :3] / np.linalg.norm(rig.world[:3, :3], axis=0)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .names import JOINT_NAMES
-from .rotations import from_vectors, multiply, rotate
+from .rotations import from_vectors, inverse, multiply, rotate, to_vectors
 
 Floats = NDArray[np.float64]
 
@@ -81,6 +81,16 @@ def world_turns(poses: NDArray[np.float32]) -> dict[str, Floats]:
         parent = PARENTS[joint]
         turns[joint] = local if parent is None else multiply(turns[parent], local)
     return turns
+
+
+def local_poses(turns: Mapping[str, Floats]) -> NDArray[np.float32]:
+    """The way back: axis-angle (T, 55, 3) of joints that turn by `turns` (T, 4) in the room; all joints are there."""
+    poses = np.zeros((len(turns["pelvis"]), len(JOINT_NAMES), 3), np.float32)
+    for i, joint in enumerate(JOINT_NAMES):
+        parent = PARENTS[joint]
+        local = turns[joint] if parent is None else multiply(inverse(turns[parent]), turns[joint])
+        poses[:, i] = to_vectors(local)
+    return poses
 
 
 def way(turns: Mapping[str, Floats], first: str, last: str) -> Floats:
