@@ -16,6 +16,7 @@ from ..core.dials import Dials, turn_dials
 from ..core.errors import AddonError
 from ..core.retarget import RigMotion, retarget
 from ..core.rig import Rig, RigMapping
+from ..core.simplify import Bound
 from ..core.take import Take, read_take
 from .landing import Landing
 from .pins import RigPins, bend_to_pins, mark_pins
@@ -29,6 +30,7 @@ class Part:
     mapping : finds how a take drives the rig; it is called in a thread
     start : the scene's frame on which the take begins; `rate` the scene's frames per second
     reach : how many frames around a pin bend to it
+    bound : for few Bezier keys that are off by no more, instead of one on every frame
     """
 
     scene: str
@@ -41,6 +43,7 @@ class Part:
     dials: Dials = Dials()  # noqa: RUF009 (frozen)
     pins: RigPins = RigPins({}, {}, {})  # noqa: RUF009 (frozen)
     reach: float = 8.0
+    bound: Bound | None = None
 
 
 class Performing:
@@ -137,7 +140,7 @@ class Performing:
         if self._landing is None:
             self._landing = Landing(scene, armature, self.part.name, self.part.start)
         self.notes = tuple(dict.fromkeys((*self.notes, *motion.notes)))
-        yield from self._landing.add(motion, first)
+        yield from self._landing.add(motion, first, self.part.bound)
         if self.part.pins:
             mark_pins(armature, self.part.pins)
         self.frames, self.fps = first + motion.frames, motion.fps

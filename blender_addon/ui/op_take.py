@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import bpy
-from bpy.props import BoolProperty
+from bpy.props import BoolProperty, FloatProperty
 
 from ..core.dials import Dials
 from ..core.errors import AddonError
 from ..core.rig import RigMapping
+from ..core.simplify import Bound
 from ..scene import sound as sounds
 from ..scene.compat import put_on_track, user_folder
 from ..scene.performing import Part
@@ -198,12 +199,7 @@ class VLOGGER_OT_reset_dials(_TakeOperator):
         return ""
 
 
-class VLOGGER_OT_rekey(_TakeOperator):
-    """Key this take anew from its file; pinned keys (type Extreme) are kept, and the take bends to them"""
-
-    bl_idname = "vlogger.rekey"
-    bl_label = "Key Anew"
-
+class _FileOperator(_TakeOperator):
     @classmethod
     def disabled(cls, context: Any) -> str:
         reason = super().disabled(context)
@@ -211,9 +207,38 @@ class VLOGGER_OT_rekey(_TakeOperator):
             return "The file of this take is gone: make the take again"
         return reason
 
+
+class VLOGGER_OT_rekey(_FileOperator):
+    """Key this take anew from its file; pinned keys (type Extreme) are kept, and the take bends to them"""
+
+    bl_idname = "vlogger.rekey"
+    bl_label = "Key Anew"
+
     def run(self, context: Any) -> str:
         armature = rig_of(context)
         session().rekey(armature, shown_take(armature))
+        return ""
+
+
+class VLOGGER_OT_reduce_keys(_FileOperator):
+    """Key this take with few Bezier keys, to be edited by hand; the lips still close, pinned keys are kept"""
+
+    bl_idname = "vlogger.reduce_keys"
+    bl_label = "Reduce Keys"
+
+    degrees: FloatProperty(
+        name="Degrees", description="How far a bone may be off at most", default=0.5, min=0.05, max=10.0
+    )
+    millimetres: FloatProperty(
+        name="Millimetres", description="How far a point may be off at most", default=0.5, min=0.05, max=20.0
+    )
+
+    def invoke(self, context: Any, event: Any) -> set[str]:
+        return set(context.window_manager.invoke_props_dialog(self))
+
+    def run(self, context: Any) -> str:
+        armature = rig_of(context)
+        session().rekey(armature, shown_take(armature), Bound(self.degrees, self.millimetres))
         return ""
 
 
@@ -284,4 +309,5 @@ CLASSES = (
     VLOGGER_OT_put_on_track,
     VLOGGER_OT_reset_dials,
     VLOGGER_OT_rekey,
+    VLOGGER_OT_reduce_keys,
 )

@@ -147,6 +147,7 @@ class VLOGGER_PT_dials(_Panel, bpy.types.Panel):
         column = layout.column(heading="Pins")
         column.prop(armature.vlogger, "pin_reach")
         column.operator("vlogger.rekey", icon="KEYTYPE_EXTREME_VEC")
+        layout.operator("vlogger.reduce_keys", icon="IPO_BEZIER")
 
 
 class VLOGGER_UL_bones(bpy.types.UIList):

@@ -86,6 +86,11 @@ def test_a_pinned_key_is_kept_and_the_take_bends_to_it(used):
     assert far < 1e-6
 
 
+def test_keys_can_be_few_and_nearly_as_good(used):
+    assert used["fewer"] > 3
+    assert used["off"] < np.radians(0.5) / 2
+
+
 def test_takes_survive_saving_and_still_obey_their_dials(used):
     assert list(used["reopened"]) == list(used["takes"])
     assert used["dial after reopening"] == pytest.approx(0.5, abs=1e-3)

@@ -138,6 +138,14 @@ def main(folder: str, python: str, character: str, sound: str) -> dict[str, Any]
     plain = first['key_blocks["jawOpen"].value0'][:, 1]
     found["pinned"] = [pinned[20], abs(pinned[19] - plain[19]), np.abs(pinned[32:] - plain[32:]).max()]
 
+    every = sum(len(curve.keyframe_points) for curve in curves(armature.animation_data.action))
+    panel.reduce_keys(degrees=0.5, millimetres=0.5)
+    work()
+    few = list(curves(armature.animation_data.action))
+    found["fewer"] = every / sum(len(curve.keyframe_points) for curve in few)
+    head_curve = next(c for c in few if c.data_path == 'pose.bones["head"].rotation_quaternion' and c.array_index == 1)
+    found["off"] = max(abs(head_curve.evaluate(frame) - value) for frame, value in first[head])
+
     bpy.ops.wm.save_as_mainfile(filepath=str(Path(folder) / "scene.blend"))
     bpy.ops.wm.open_mainfile(filepath=str(Path(folder) / "scene.blend"))
     armature = next(thing for thing in bpy.data.objects if thing.type == "ARMATURE")
