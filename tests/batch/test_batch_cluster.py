@@ -67,7 +67,7 @@ def test_the_results_are_those_of_this_machine_alone(
 @needs_ray
 @pytest.mark.usefixtures("reachable")
 @pytest.mark.skipif(sys.platform == "win32", reason="processes are killed otherwise there")
-def test_a_lost_process_costs_no_line(tmp_path: Path) -> None:
+def test_a_lost_process_costs_no_line(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     rows = [("", f"Good morning, {name}.", name, 12) for name in "abcdef"]
     out = tmp_path / "out"
     lines = read_script(write_table(tmp_path, rows), out, None, ()).lines
@@ -78,6 +78,7 @@ def test_a_lost_process_costs_no_line(tmp_path: Path) -> None:
         if not killed and workers:
             killed = len([worker.kill() for worker in workers])
     assert killed
+    assert capfd.readouterr() == ("", ""), "what Ray says is kept off the display"
     assert {result.status for result in results} == {Status.MADE}
     there = contents(out)
     for path in out.glob("*.npz"):

@@ -13,17 +13,18 @@ import os
 import re
 import secrets
 import socket
+import sys
 import tempfile
 import threading
 import time
 import traceback
 from collections import deque
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from .. import __version__
 from ..errors import InputError
@@ -43,6 +44,7 @@ _WAKE_UP = 1.0
 _PATIENCE = 60.0
 """Seconds in which a cluster must answer."""
 _ENVIRONMENT = {
+    "RAY_BACKEND_LOG_LEVEL": "error",
     "RAY_USAGE_STATS_ENABLED": "0",  # nothing is sent to anybody
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # else it warns of a coming change
 }
@@ -223,24 +225,31 @@ def _check_room(nodes: Sequence[Any], memory: int, gpus: float) -> None:
 @contextmanager
 def _connected(address: str | None) -> Iterator[Any]:
     """The module `ray`, connected to a cluster, and silent."""
-    for name, value in _ENVIRONMENT.items():
+    address = address or os.environ.get("RAY_ADDRESS") or "local"
+    _knock(address)
+    for name, value in {**_ENVIRONMENT, **_token(address)}.items():
         os.environ.setdefault(name, value)
-    address = address or os.environ.get("RAY_ADDRESS")
-    if address is None:
-        # Ray listens on every network; before 2.59 it did so without asking for a token.
-        os.environ.setdefault("RAY_AUTH_MODE", "token")
-        os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
-    else:
-        _knock(address)
     import ray
 
     ended = threading.Event()
-    try:
-        _connect(ray, address or "local", ended)
-        yield ray
-    finally:
-        ray.shutdown()
-        ended.set()
+    with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere):  # else Ray tells of lost machines there
+        try:
+            _connect(ray, address, ended)
+            yield ray
+        finally:
+            ray.shutdown()
+            ended.set()
+
+
+def _token(address: str) -> dict[str, str]:
+    """What Ray is told about the secret by which its processes know each other.
+
+    It listens on every network of the machine, and before 2.59 whoever could reach it could run programs there.
+    """
+    if address == "local":
+        return {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+    known = {"RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"} & set(os.environ) or (Path.home() / ".ray/auth_token").is_file()
+    return {"RAY_AUTH_MODE": "token"} if known else {}
 
 
 def _knock(address: str) -> None:
@@ -258,23 +267,41 @@ def _connect(ray: Any, address: str, ended: threading.Event) -> None:
     In the main thread Ray would take the signals, and wait for ever if another program answers. The processes that it
     starts end with the thread that started them.
     """
-    connected, failures = threading.Event(), list[Exception]()
+    connected, failures = threading.Event(), list[str]()
 
     def connect() -> None:
         try:
             ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, include_dashboard=None)
         except Exception as error:
-            failures.append(error)
+            failures.append(str(error).strip().partition("\n")[0] or type(error).__name__)
         connected.set()
         ended.wait()
 
-    threading.Thread(target=connect, name="Ray", daemon=True).start()
-    deadline = time.monotonic() + _PATIENCE
-    while not connected.wait(_WAKE_UP):
-        if time.monotonic() > deadline:
-            raise _not_there(address, f"no answer in {_PATIENCE:.0f} s")
-    if failures:
-        raise _not_there(address, str(failures[0]).splitlines()[0]) from failures[0]
+    with _stderr_in_file() as said:
+        threading.Thread(target=connect, name="Ray", daemon=True).start()
+        deadline = time.monotonic() + _PATIENCE
+        while not connected.wait(_WAKE_UP) and time.monotonic() < deadline:
+            pass
+        said.seek(0)
+        refused = b"InvalidAuthToken" in said.read()
+    if failures or not connected.is_set():
+        reason = failures[0] if failures else f"no answer in {_PATIENCE:.0f} s"
+        raise _not_there(address, "it wants another RAY_AUTH_TOKEN" if refused else reason)
+
+
+@contextmanager
+def _stderr_in_file() -> Iterator[IO[bytes]]:
+    """A file to which everything goes that is written to stderr meanwhile, also by Ray's own native code."""
+    sys.stderr.flush()
+    with tempfile.TemporaryFile() as said:
+        before = os.dup(2)
+        os.dup2(said.fileno(), 2)
+        try:
+            yield said
+        finally:
+            sys.stderr.flush()
+            os.dup2(before, 2)
+            os.close(before)
 
 
 def _not_there(address: str, reason: str) -> InputError:

@@ -42,7 +42,7 @@ def batch(
     address: Annotated[
         str | None,
         typer.Option(
-            help="The Ray cluster: HOST:PORT, ray://HOST:PORT, auto (one is started here); implies --cluster."
+            help="The Ray cluster, HOST:PORT or auto (one is started here); implies --cluster."
         ),
     ] = None,
     gpus: Annotated[
