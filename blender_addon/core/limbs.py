@@ -76,15 +76,25 @@ def fingers(figure: Figure, wrist: int, elbow: int, real: NDArray[np.bool_]) -> 
     rest = [k for k in range(len(chains)) if k != thumb]
     if len(rest) > 4:
         return {}
-    if thumb is not None:  # in the order in which they lie, from the thumb away
-        tips, bases = (figure.heads[[chain[end] for chain in chains]] for end in (-1, 0))
-        away = _lengths(tips - tips[thumb]) + _lengths(bases - bases[thumb])
+    if thumb is not None:
+        knuckles = figure.heads[[chain[0] for chain in chains]]
+        away = (knuckles - knuckles[thumb]) @ _across(knuckles[rest], knuckles[thumb], figure.heads[wrist])
         rest.sort(key=lambda k: float(away[k]))
     names = FINGERS[:4] if len(rest) == 4 else _FEWER.get(len(rest), ())
     order = dict(zip(names, rest, strict=False))
     if thumb is not None:
         order["thumb"] = thumb
     return {f"{finger}{n + 1}": bone for finger, k in order.items() for n, bone in enumerate(chains[k])}
+
+
+def _across(knuckles: Floats, thumb: Floats, wrist: Floats) -> Floats:
+    """Along the row of the knuckles, from the thumb's side to the little finger's."""
+    middle = knuckles.mean(axis=0)
+    along = (middle - wrist) / max(float(_lengths(middle - wrist)), 1e-12)
+    spread = knuckles - middle
+    spread = spread - (spread @ along)[:, None] * along
+    row = np.linalg.svd(spread)[2][0] if len(knuckles) > 1 else middle - thumb
+    return np.asarray(row * (1.0 if row @ (middle - thumb) >= 0 else -1.0))
 
 
 def _thumb(figure: Figure, chains: list[list[int]], wrist: int, elbow: int) -> int | None:

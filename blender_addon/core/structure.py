@@ -138,7 +138,7 @@ class _Reader:
         for a, b in combinations(limbs, 2):
             first, second = self._extent(a), self._extent(b)
             longer = max(first, second)
-            if longer <= 0 or min(first, second) < 0.7 * longer:
+            if longer <= 0 or min(first, second) < 0.55 * longer:
                 continue
             way = self._end(a) - self._end(b)
             apart, level = float(np.hypot(way[0], way[1])), abs(float(way[2]))

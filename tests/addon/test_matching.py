@@ -66,6 +66,42 @@ def test_real_skeletons_are_read_by_structure_when_their_names_say_nothing(kind:
     assert all("place" in match.reason for match in mapping.bones.values())
 
 
+_PARTS = (
+    "spine1",
+    "spine3",
+    "neck",
+    "collar",
+    "shoulder",
+    "elbow",
+    "wrist",
+    "hip",
+    "knee",
+    "ankle",
+    "thumb1",
+    "index1",
+)
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    arms_down=st.floats(0, 80),
+    ratios=st.fixed_dictionaries({part: st.floats(0.7, 1.5) for part in _PARTS}),
+    gone=st.sets(
+        st.sampled_from(["left_foot", "right_foot", "neck", "left_collar", "right_collar", "spine2"]), max_size=2
+    ),
+)
+def test_people_of_all_proportions_are_read_by_structure(
+    arms_down: float, ratios: dict[str, float], gone: set[str]
+) -> None:
+    rig, names = described(BODIES["smplx"], arms_down, ratios)
+    rig = characters.without(rig, *(names[joint] for joint in gone))
+    numbers = {b.name: f"Bone.{i:03d}" for i, b in enumerate(rig.bones)}
+    found = targets(_best(characters.renamed(rig, numbers.__getitem__)))
+    limbs = [joint for joint in _LIMBS if joint not in gone and joint != "jaw" and "eye" not in joint]
+    wrong = {joint: found.get(joint) for joint in limbs if found.get(joint) != numbers[names[joint]]}
+    assert not wrong
+
+
 def test_hair_skirt_wings_and_cape_are_no_limbs_of_a_rig_without_names() -> None:
     rig, names = described(BODIES["vroid"])
     numbers = {b.name: f"Bone.{i:03d}" for i, b in enumerate(rig.bones)}
