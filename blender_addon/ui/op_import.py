@@ -9,7 +9,7 @@ from bpy.props import StringProperty
 from ..core.formats.reading import SUFFIXES, read_performance
 from ..scene.performing import Part
 from ..scene.sound import rate_of
-from .mapping import mapping_of
+from .mapping import descriptions, mapping_of
 from .op_take import check_usable
 from .operator import Operator, no_rig, rig_of
 from .session import session
@@ -37,7 +37,7 @@ class VLOGGER_OT_import_take(Operator):
         scene, armature, path = context.scene, rig_of(context), Path(bpy.path.abspath(self.filepath))
         rig, mapping = mapping_of(armature)
         check_usable(armature, mapping)
-        take = read_performance(path, rate_of(scene))
+        take = read_performance(path, rate_of(scene), descriptions())
         name = free_name(armature, path.stem)
         entry = armature.vlogger.takes.add()
         entry.name, entry.start, entry.path = name, scene.frame_current, str(path)

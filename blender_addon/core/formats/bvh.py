@@ -36,11 +36,19 @@ _SHORT = 1e-3
 """Of the skeleton's size: what a bone without length gets."""
 _TRIED = 400
 """The most upright of so many frames will do."""
+_STRAIGHT = np.radians(60)
+"""What is further off than this on a rest pose is not at rest."""
+_STRAIGHT_PARTS = (
+    ("pelvis", "neck", 1.0),
+    ("neck", "head", 1.0),
+    *((f"{side}_hip", f"{side}_knee", -1.0) for side in SIDES),
+    *((f"{side}_knee", f"{side}_ankle", -1.0) for side in SIDES),
+)
 _ZERO, _NOT_ZERO = 1e-3, 5.0
 """Degrees: all angles below the one on the first frame, and one beyond the other on the second: that is a rest pose."""
 _Z_FROM_Y = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
 _STILL = np.array([1.0, 0.0, 0.0, 0.0])
-_ALONG = np.array([0.0, 1.0, 0.0])
+_ALONG, _UP = np.array([0.0, 1.0, 0.0]), np.array([0.0, 0.0, 1.0])
 
 
 @dataclass(frozen=True)
@@ -83,7 +91,7 @@ def read_bvh(path: Path, descriptions: Descriptions) -> Take:
     """
     recording = read_recording(path)
     rest, rig, mapping = _matched(recording, _zero_pose(recording), descriptions)
-    if mapping.score < _SURE:
+    if mapping.score < _SURE or not _is_straight(rig, mapping):
         rest, rig, mapping = _matched(recording, _pose_on(recording, 0), descriptions)
         frame = _most_upright(recording, rest, mapping)
         rest, rig, mapping = _matched(recording, _pose_on(recording, frame), descriptions)
@@ -145,7 +153,7 @@ def _place(joint: Joint, columns: Floats) -> Floats:
 
 
 def _ends(joints: tuple[Joint, ...]) -> Floats:
-    """(J, 3) from each joint to where its bone ends: its End Site, or the joint on it from which it goes on furthest."""
+    """(J, 3) from each joint to where its bone ends: at its End Site, or the joint on it that leads furthest."""
     ends = np.array([np.zeros(3) if joint.end is None else joint.end for joint in joints])
     reach = np.linalg.norm(ends, axis=1)
     for i in range(len(joints) - 1, 0, -1):  # children first
@@ -192,32 +200,37 @@ def _rig(recording: Recording, rest: _Rest) -> Rig:
     return Rig(recording.name, tuple(bones))
 
 
+def _is_straight(rig: Rig, mapping: RigMapping) -> bool:
+    """Whether the rig rests as people do, rather than as a heap of bones: nothing of it is far off straight."""
+    heads = {bone.name: bone.head for bone in rig.bones}
+    at = {joint: heads[match.target] for joint, match in mapping.bones.items()}
+    trunk = at["neck"] - at["pelvis"] if {"neck", "pelvis"} <= at.keys() else _UP
+    return all(bend < _STRAIGHT for bend in _bends(at, trunk))
+
+
 def _most_upright(recording: Recording, rest: _Rest, mapping: RigMapping) -> int:
-    """The frame on which the body is straightest, hips and shoulders are level and in line, the head is as usual."""
+    """The frame on which the body is straightest, and the head turned as it is on the whole."""
     frames = np.unique(np.linspace(0, len(recording) - 1, _TRIED).round().astype(int))
-    names = [joint.name for joint in recording.joints]
-    at = {
-        joint: recording.places[names.index(match.target)][frames] @ rest.axes.T
-        for joint, match in mapping.bones.items()
-    }
-    cost = np.zeros(len(frames))
-    for first, last, way in (
-        ("pelvis", "neck", (0, 0, 1)),
-        ("neck", "head", (0, 0, 1)),
-        *((f"{side}_{upper}", f"{side}_{lower}", (0, 0, -1)) for side in SIDES for upper, lower in (
-            ("hip", "knee"), ("knee", "ankle"))),
-    ):  # fmt: skip
-        if first in at and last in at:
-            cost += _angle(at[last] - at[first], np.array(way, np.float64))
+    numbers = {joint.name: i for i, joint in enumerate(recording.joints)}
+    found = {joint: numbers[match.target] for joint, match in mapping.bones.items()}
+    at = {joint: recording.places[i][frames] @ rest.axes.T for joint, i in found.items()}
+    off = sum(_bends(at, _UP), np.zeros(len(frames)))
+    if {"pelvis", "head"} <= found.keys():
+        off += _off_usual(multiply(inverse(recording.turns[found["pelvis"]]), recording.turns[found["head"]]))[frames]
+    return int(frames[np.argmin(off)])
+
+
+def _bends(at: dict[str, Floats], up: Floats) -> list[Floats]:
+    """Radians by which the parts of a body, its joints at these places (..., 3), are off from standing straight.
+
+    Trunk and neck go up and legs down, hips, shoulders and hands are level and in line.
+    """
+    bends = [_angle(at[last] - at[first], way * up) for first, last, way in _STRAIGHT_PARTS
+             if first in at and last in at]  # fmt: skip
     lines = [at[f"left_{part}"] - at[f"right_{part}"] for part in ("hip", "shoulder", "wrist")
              if f"left_{part}" in at and f"right_{part}" in at]  # fmt: skip
-    for line in lines:
-        cost += np.abs(_angle(line, np.array([0.0, 0.0, 1.0])) - np.pi / 2)
-        cost += _angle(lines[0], line)
-    if {"pelvis", "head"} <= mapping.bones.keys():
-        trunk, head = (recording.turns[names.index(mapping.bones[joint].target)] for joint in ("pelvis", "head"))
-        cost += _off_usual(multiply(inverse(trunk), head))[frames]
-    return int(frames[np.argmin(cost)])
+    bends += [np.abs(_angle(line, up) - np.pi / 2) for line in lines]
+    return bends + [_angle(lines[0], line) for line in lines[1:]]
 
 
 def _off_usual(turns: Floats) -> Floats:
