@@ -75,14 +75,14 @@ def retarget(take: Take, rig: Rig, mapping: RigMapping) -> RigMotion:
         take_turns = world_turns(take.poses)
         turns = _bone_turns(take, mapping, stance, take_turns)
         if "pelvis" in stance.bones:
-            anchor, moved = _anchor(stance, tree)
-            anchor_turns = turns["pelvis"] if moved else _STILL
+            anchor = _anchor(stance, tree)
+            anchor_turns = turns["pelvis"] if anchor.name == stance.bones["pelvis"].name else _STILL
             head = anchor.head @ stance.axes
             turns, shift = stand(take.trans, stance, take_turns, turns, head, anchor_turns)
             places = _places(stance, tree, turns, anchor, shift)
             turns = keep_clear(_skin(rig, stance, tree), stance, places, turns, take.fps)
-            axes = anchor.axes if anchor.local_location else np.eye(3)
-            locations[anchor.name] = shift @ stance.axes.T @ axes
+            moved = next((bone for bone in tree.upwards(anchor.name) if not bone.connected), anchor)
+            locations[moved.name] = shift @ stance.axes.T @ tree.location_axes(moved)
         by_bone = {stance.bones[joint].name: turn for joint, turn in turns.items()}
         joints = {bone.name: joint for joint, bone in stance.bones.items()}
         for side in SIDES:
@@ -133,16 +133,14 @@ def _spine_turn(joint: str, stance: Stance, take_turns: Dictionary[str, Floats])
     return blend([take_turns[other] for other in covered], lengths)
 
 
-def _anchor(stance: Stance, tree: Tree) -> tuple[Bone, bool]:
-    """The bone that is moved to move the pelvis and both legs, and whether it turns as the pelvis does."""
+def _anchor(stance: Stance, tree: Tree) -> Bone:
+    """The bone that carries the pelvis and both legs: the pelvis's own, or the next above that does."""
     pelvis = stance.bones["pelvis"].name
     hips = [stance.bones[hip].name for hip in ("left_hip", "right_hip") if hip in stance.bones]
-    carried = all(pelvis in tree.ancestors(hip) or pelvis in tree.carriers_of(hip) for hip in hips)
-    if carried and not tree.bones[pelvis].connected:
-        return tree.bones[pelvis], True
+    if all(pelvis in tree.ancestors(hip) or pelvis in tree.carriers_of(hip) for hip in hips):
+        return tree.bones[pelvis]
     shared = [name for name in tree.ancestors(pelvis) if all(name in tree.ancestors(hip) for hip in hips)]
-    free = [name for name in shared if not tree.bones[name].connected]
-    return (tree.bones[free[0]], False) if free else (tree.bones[pelvis], True)
+    return tree.bones[shared[0] if shared else pelvis]
 
 
 def _skin(rig: Rig, stance: Stance, tree: Tree) -> _Turns:

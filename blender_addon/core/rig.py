@@ -20,7 +20,7 @@ class Bone:
 
     connected        : it begins where its parent ends and can't be moved
     inherit_rotation : it turns when its parent turns
-    local_location   : it is moved along its own axes, otherwise along the armature's
+    local_location   : it is moved along its own axes, otherwise along its parent's
     """
 
     name: str

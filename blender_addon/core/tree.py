@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import re
 
+import numpy as np
+from numpy.typing import NDArray
+
 from .rig import Bone, Rig
+
+Floats = NDArray[np.float64]
 
 
 class Tree:
@@ -18,6 +23,7 @@ class Tree:
         for bone in rig.bones:
             if bone.parent is not None:
                 self._below.setdefault(bone.parent, []).append(bone.name)
+        self._carrying = {above for name in moved for above in self.ancestors(name)}
 
     def ancestors(self, name: str) -> list[str]:
         """From the parent up."""
@@ -27,6 +33,16 @@ class Tree:
             found.append(parent)
             parent = self.bones[parent].parent
         return found
+
+    def upwards(self, name: str) -> list[Bone]:
+        """The bone and all above it."""
+        return [self.bones[one] for one in (name, *self.ancestors(name))]
+
+    def location_axes(self, bone: Bone) -> Floats:
+        """The axes (3, 3) along which a bone at rest is moved: its own; if it has not that, its parent's."""
+        if bone.local_location:
+            return bone.axes
+        return np.eye(3) if bone.parent is None else self.bones[bone.parent].axes
 
     def carrier(self, name: str) -> str | None:
         """The moved bone with which a bone turns when it isn't turned itself; None if it turns with none."""
@@ -48,10 +64,7 @@ class Tree:
 
     def is_between(self, name: str) -> bool:
         """Whether a bone that isn't moved hangs on one that is, and carries one that is."""
-        return not self._moved.isdisjoint(self.ancestors(name)) and self._carries(name)
-
-    def _carries(self, name: str) -> bool:
-        return any(child in self._moved or self._carries(child) for child in self._below.get(name, ()))
+        return name in self._carrying and not self._moved.isdisjoint(self.ancestors(name))
 
     def between(self, start: str, end: str) -> list[Bone]:
         """The bones after `start` that lead to its descendant `end`, none if it is not one."""
@@ -60,6 +73,6 @@ class Tree:
 
     def twisters(self, start: str) -> list[Bone]:
         """The children of `start` that carry nothing that moves and say that they are there for the twist."""
-        names = [name for name in self._below.get(start, ()) if name not in self._moved and not self._carries(name)]
+        names = [name for name in self._below.get(start, ()) if name not in self._moved | self._carrying]
         found = [self.bones[name] for name in names if re.search("twist|roll", name, re.IGNORECASE)]
         return sorted(found, key=lambda bone: float(((bone.head - self.bones[start].head) ** 2).sum()))

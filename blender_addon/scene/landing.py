@@ -164,10 +164,13 @@ def _write_few(channels: Iterable[Channel], frames: NDArray[np.float32]) -> Iter
     for channel in channels:
         found.append(channel)
         yield 0.0
-    with ThreadPoolExecutor(1, "vlogger-keys") as thread:
+    thread = ThreadPoolExecutor(1, "vlogger-keys")
+    try:
         reduced = thread.submit(reduce, [channel.track for channel in found if channel.track is not None])
         while not reduced.done():
             wait([reduced], timeout=_PATIENCE)
             yield 0.1
+    finally:
+        thread.shutdown(wait=False)  # whoever gives up the landing is not held up by it
     for done, _ in enumerate(write_keys(found, reduced.result(), frames), 1):
         yield 0.5 + 0.5 * done / len(found)

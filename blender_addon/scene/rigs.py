@@ -31,24 +31,33 @@ def read_rig(armature: Any) -> Rig:
         raise AddonError(f"{armature.name} has no bones. Select the armature of the character.")
     return Rig(
         name=armature.name,
-        bones=tuple(_bone(bone) for bone in armature.data.bones),
+        bones=_bones(armature.data.bones),
         faces=tuple(_face(mesh) for mesh in face_meshes(armature)),
         world=np.array(armature.matrix_world, np.float64),
         skin=_skin(armature),
     )
 
 
-def _bone(bone: Any) -> Bone:
-    return Bone(
-        name=bone.name,
-        parent=bone.parent.name if bone.parent else None,
-        head=np.array(bone.head_local, np.float64),
-        tail=np.array(bone.tail_local, np.float64),
-        axes=np.array(bone.matrix_local, np.float64)[:3, :3],
-        deform=bone.use_deform,
-        connected=bone.use_connect and bone.parent is not None,
-        inherit_rotation=bone.use_inherit_rotation,
-        local_location=bone.use_local_location,
+def _bones(bones: Any) -> tuple[Bone, ...]:
+    places = {name: np.empty((len(bones), 3), np.float32) for name in ("head_local", "tail_local")}
+    matrices = np.empty((len(bones), 4, 4), np.float32)
+    for name, values in (*places.items(), ("matrix_local", matrices)):
+        bones.foreach_get(name, values.ravel())  # a view of it: all at once, for there may be thousands
+    heads, tails = (values.astype(np.float64) for values in places.values())
+    axes = matrices.astype(np.float64).transpose(0, 2, 1)[:, :3, :3]  # Blender has columns first
+    return tuple(
+        Bone(
+            name=bone.name,
+            parent=bone.parent.name if bone.parent else None,
+            head=head,
+            tail=tail,
+            axes=own,
+            deform=bone.use_deform,
+            connected=bone.use_connect and bone.parent is not None,
+            inherit_rotation=bone.use_inherit_rotation,
+            local_location=bone.use_local_location,
+        )
+        for bone, head, tail, own in zip(bones, heads, tails, axes, strict=True)
     )
 
 

@@ -94,6 +94,18 @@ def test_film_rates_and_other_units(landed):
     assert 0.02 < odd["location"] < 0.1  # as large as the armature, whatever the scene's units are
 
 
+def test_the_pelvis_moves_however_it_hangs(landed):
+    found = landed("pelvis")
+    assert [str(found[f"{kind} bone"][0]) for kind in ("plain", "connected", "armature's axes")] == [
+        "pelvis", "root", "pelvis",
+    ]  # fmt: skip
+    plain = dict(zip(map(str, found["plain names"]), found["plain"].swapaxes(0, 1), strict=True))
+    for kind in ("connected", "armature's axes"):
+        for name, places in zip(map(str, found[f"{kind} names"]), found[kind].swapaxes(0, 1), strict=True):
+            if name != "root":
+                np.testing.assert_allclose(places, plain[name], atol=1e-5, err_msg=f"{kind}, {name}")
+
+
 def test_what_hides_the_take_is_told(landed):
     found = landed("obstacles")
     told = " ".join(map(str, found["notes"]))

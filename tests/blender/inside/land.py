@@ -205,6 +205,29 @@ def at_odd_settings() -> dict[str, Any]:
     }
 
 
+def moved_pelvises() -> dict[str, Any]:
+    """The same take where the pelvis can't be moved itself, or is moved along other axes."""
+    take = talking_take()
+    found = {}
+    for kind in ("plain", "connected", "armature's axes"):
+        armature = new_rig()
+        set_frame_rate(bpy.context.scene, take.fps)
+        bpy.ops.object.mode_set(mode="EDIT")
+        edit = armature.data.edit_bones
+        root = edit.new("root")
+        root.head, root.tail, root.roll = (0.1, 0, 0), edit["pelvis"].head, 0.7
+        edit["pelvis"].parent = root
+        edit["pelvis"].use_connect = kind == "connected"
+        edit["pelvis"].use_local_location = kind != "armature's axes"
+        bpy.ops.object.mode_set(mode="OBJECT")
+        motion = land(armature, take, kind, start=0)
+        names = [bone.name for bone in armature.pose.bones]
+        found[kind] = np.array([pose(armature, frame)[:, :3, 3] for frame in range(0, 120, 30)])
+        found[f"{kind} bone"] = list(motion.locations)
+        found[f"{kind} names"] = names
+    return found
+
+
 def refused(do: Callable[[], Any]) -> str:
     try:
         do()
@@ -342,6 +365,7 @@ def main(folder: str) -> dict[str, Any]:
         "eulers": few_keys(("XYZ", "ZXY", "YZX", "AXIS_ANGLE")),
         "track": on_a_track(),
         "odd": at_odd_settings(),
+        "pelvis": moved_pelvises(),
         "obstacles": obstacles(),
         "linked": linked(folder),
         "controls": controls(),
