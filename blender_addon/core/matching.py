@@ -37,7 +37,7 @@ _BEST_BY_STRUCTURE = 0.75
 _LEAST_CORE = 3
 """Of the joints that every person has, a description must find that many to be tried at all,"""
 _LEAST_COVERAGE = 0.25
-"""... and of all that it describes, by weight, that part."""
+"""... and of all that it describes, by weight, that part; and not much less than the best description finds."""
 _SURE = 0.5
 """Below this a mapping is no more than a guess, and says so."""
 _LEAST = 0.05
@@ -52,8 +52,10 @@ def match_rig(rig: Rig, descriptions: Descriptions, correction: Correction | Non
     face = match_face(rig, descriptions.faces)
     structure = read_structure(figure)
     indices = _indices(figure)
-    tried = [_matched(figure, body, indices, structure) for body in descriptions.bodies]
-    matched = [body for body in tried if body is not None and body.score >= _LEAST]
+    named = [(body, *_best_named(figure, body, indices)) for body in descriptions.bodies]
+    most = max((coverage for _, coverage, _ in named), default=0.0)
+    tried = [_matched(figure, *name, structure) for name in named if name[1] >= max(_LEAST_COVERAGE, 0.6 * most)]
+    matched = [body for body in tried if body.score >= _LEAST]
     read = _by_structure(figure, structure)
     if not structure.joints and not matched:
         read = _head_alone(figure, descriptions.bodies, indices, structure) or read
@@ -125,20 +127,27 @@ def _meanings(parts: tuple[str, ...]) -> _Meanings:
     return "".join(parts), (what, side), (without_zeros(what), side)
 
 
-def _matched(figure: Figure, body: BodyDescription, indices: Sequence[_Index], structure: Reading) -> _Body | None:
-    """The description's bones in a rig, None if hardly any is there."""
+def _best_named(figure: Figure, body: BodyDescription, indices: Sequence[_Index]) -> tuple[float, _Joints]:
+    """How much of a description is there by name, 0 to 1, in the best reading of the names; 0 if hardly anything is."""
+    core = [name for joint in _CORE for name in body.bones.get(joint, ())]
+    hits = [sum(index.has(name) for name in core) for index in indices]
+    whole = sum(_weight(joint) for joint in body.bones)
     best: tuple[float, _Joints] = (0.0, {})
-    for index in indices:
-        if sum(any(index.has(name) for name in body.bones.get(joint, ())) for joint in _CORE) < _LEAST_CORE:
+    for index, count in zip(indices, hits, strict=True):
+        if count < max(_LEAST_CORE, *hits) or best[0] > 0.98 * whole:
             continue
         joints = _named(figure, body, index)
         weight = sum(_weight(joint) * found.sure for joint, found in joints.items())
         if weight > best[0] + 1e-9:
             best = (weight, joints)
     weight, joints = best
-    coverage = weight / sum(_weight(joint) for joint in body.bones)
-    if sum(joint in joints for joint in _CORE) < _LEAST_CORE or coverage < _LEAST_COVERAGE:
-        return None
+    if sum(joint in joints for joint in _CORE) < _LEAST_CORE:
+        return 0.0, {}
+    return weight / whole, joints
+
+
+def _matched(figure: Figure, body: BodyDescription, coverage: float, joints: _Joints, structure: Reading) -> _Body:
+    """A description whose names were found, held against where the bones are and how they hang together."""
     problems: list[str] = []
     joints = _sides_by_place(figure, joints, problems)
     _fill(figure, joints, structure)

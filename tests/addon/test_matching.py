@@ -339,9 +339,13 @@ def test_matching_is_quick() -> None:
     more = [bone(f"FACIAL_C_{i}", "head", head.head + np.array([0, -0.05, 0.0002 * i])) for i in range(450)]
     rig = characters.with_bones(rig, *more)
     assert len(rig.bones) >= 500
-    times = []
+    match, count = [], []
     for _ in range(7):
         start = time.process_time()
         match_rig(rig, DESCRIPTIONS)
-        times.append(time.process_time() - start)
-    assert min(times) < 0.08  # 30 ms on a machine with nothing else to do
+        middle = time.process_time()
+        for _ in range(1_000_000):  # about 40 ms on a machine that has nothing else to do
+            pass
+        match.append(middle - start)
+        count.append(time.process_time() - middle)
+    assert min(match) < 3 * min(count)
