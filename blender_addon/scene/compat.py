@@ -144,3 +144,21 @@ def draw_progress(layout: Any, done: float, text: str) -> None:
         layout.progress(factor=done, type="BAR", text=text)
     else:
         layout.label(text=f"{done:.0%}  {text}", icon="SORTTIME")
+
+
+def window_of(scene: Any) -> Any:
+    """A `with` block in which `bpy.context` is that of a window that shows the scene, as in a timer it is of none."""
+    windows = (window for window in bpy.context.window_manager.windows if window.scene == scene)
+    window = next(windows, None)
+    if window is None:
+        return bpy.context.temp_override(scene=scene, view_layer=scene.view_layers[0])
+    return bpy.context.temp_override(window=window)
+
+
+def why_offline() -> str:
+    """Why this Blender may not use the internet, "" if it may. Before 4.2 there was nothing to forbid it."""
+    if getattr(bpy.app, "online_access", True):
+        return ""
+    if bpy.app.online_access_override:
+        return "Blender was started with --offline-mode, and installing needs the internet: start it without"
+    return "Online access is off in Blender's preferences (System > Network), and installing needs the internet"

@@ -32,7 +32,7 @@ def is_control_rig(armature: Any) -> bool:
 
 
 def deform_skeleton(armature: Any, carriers: Collection[str] = ()) -> Parents:
-    """The bones of the engine's skeleton, each after its parent: those that deform, `carriers`, and the root above all."""
+    """The bones of an engine's skeleton, each after its parent: those that deform, `carriers`, and the root above."""
     bones = armature.data.bones
     kept = {bone.name for bone in bones if bone.use_deform} | set(carriers)
     stands_for: dict[str, str] = {}

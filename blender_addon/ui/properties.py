@@ -16,6 +16,7 @@ from bpy.props import (
     StringProperty,
 )
 
+from ..scene.fbx import PRESETS
 from ..scene.sound import sounds_in
 
 LANGUAGES = (
@@ -56,6 +57,23 @@ def _strips(settings: Any, context: Any) -> list[tuple[str, str, str]]:
     return _strips_shown
 
 
+class VloggerExportSettings(bpy.types.PropertyGroup):
+    """How takes are exported."""
+
+    preset: EnumProperty(
+        name="For",
+        description="The engine that reads the files",
+        items=[(name, preset.label, preset.description) for name, preset in PRESETS.items()],
+    )
+    folder: StringProperty(name="Folder", description="Where the files go", subtype="DIR_PATH", default="//")
+    overwrite: BoolProperty(name="Overwrite", description="Replace files of the same names")
+    textures: BoolProperty(
+        name="Textures Inside",
+        description="Put the textures into every file; else they stay where they are",
+        default=True,
+    )
+
+
 class VloggerSceneSettings(bpy.types.PropertyGroup):
     """The panel's choices for the next take."""
 
@@ -90,6 +108,7 @@ class VloggerSceneSettings(bpy.types.PropertyGroup):
     place_sound: BoolProperty(
         name="Place Sound", description="Put the sound into the sequencer, if it is not heard yet", default=True
     )
+    export: PointerProperty(type=VloggerExportSettings)
 
 
 class VloggerFaceAction(bpy.types.PropertyGroup):
@@ -151,7 +170,7 @@ class VloggerRigSettings(bpy.types.PropertyGroup):
     )
 
 
-CLASSES = (VloggerSceneSettings, VloggerFaceAction, VloggerTake, VloggerBone, VloggerRigSettings)
+CLASSES = (VloggerExportSettings, VloggerSceneSettings, VloggerFaceAction, VloggerTake, VloggerBone, VloggerRigSettings)
 
 
 def register() -> None:

@@ -7,7 +7,19 @@ from typing import Any
 import bpy
 from bpy.app.handlers import persistent
 
-from . import op_character, op_import, op_rig, op_service, op_take, panels, preferences, properties
+from . import (
+    op_backend,
+    op_character,
+    op_export,
+    op_import,
+    op_rig,
+    op_service,
+    op_take,
+    panels,
+    panels_export,
+    preferences,
+    properties,
+)
 from .session import Session, close_session, open_session, session
 
 _CLASSES = (
@@ -19,7 +31,9 @@ _CLASSES = (
     *op_character.CLASSES,
     *op_import.CLASSES,
     *panels.CLASSES,
+    *op_export.CLASSES,
 )
+    *panels_export.CLASSES,
 _WITH_MORE = (properties, op_character, op_import)
 """They have properties or menus besides."""
 

@@ -24,6 +24,7 @@ from ..scene.pins import find_pins
 from ..scene.rigs import read_rig
 from ..scene.sound import place_sound, rate_of
 from .mapping import finder
+from .errand import Errand, Steps
 from .takes import dials_of, forget_take, remember_actions, show_take, shown_take, take_file, take_named
 
 _BUDGET = 0.012
@@ -64,6 +65,7 @@ class Session:
         self._asked: dict[str, Callable[[Answered], None]] = {}
         self._files: dict[JobHandle, Callable[[Any], None]] = {}
         self.making: dict[str, Making] = {}
+        self.errands: dict[str, Errand] = {}
         self.service = ServiceChanged("", "")
         self.notice: Notice | None = None
         self.longest_tick = 0.0
@@ -78,7 +80,7 @@ class Session:
     @property
     def active(self) -> bool:
         """Is anything being made or keyed?"""
-        return bool(self.making or self._rekeying or self._turned or self._files)
+        return bool(self.making or self._rekeying or self._turned or self._files or self.errands)
 
     def animate(self, job: dict[str, Any], folder: Path, part: Part, sound: tuple[str, Path] | None) -> JobHandle:
         """Have a take made, and key it on its rig as it comes."""
@@ -94,6 +96,18 @@ class Session:
         return handle
 
     def cancel(self, armature: str) -> None:
+    def begin(self, kind: str, steps: Steps) -> None:
+        """Let something else be done tick by tick: "export", "frames". Of each kind there is one at a time."""
+        self.errands[kind] = Errand(steps)
+        self.notice = None
+
+    def stop(self, kind: str) -> None:
+        """End an errand before its time."""
+        errand = self.errands.pop(kind, None)
+        if errand is not None:
+            errand.cancel()
+            self._changed()
+
         """End the take that is being made for a rig; what was keyed of it is taken back."""
         making = self.making.get(armature)
         if making is not None:
@@ -119,6 +133,8 @@ class Session:
         self._turned.clear()
         self._files.clear()
 
+        for kind in list(self.errands):
+            self.stop(kind)
     def reconnect(self, replace_service: bool = False) -> None:
         """Leave the service and look for one anew, for instance after the preferences were changed."""
         if self._client is not None and not replace_service:
@@ -145,6 +161,7 @@ class Session:
     def _listen(self) -> None:
         updates = self._client.poll() if self._client is not None else []
         for update in updates:
+        self._run_errands(began + _BUDGET)
             if isinstance(update, ServiceChanged):
                 self.service = update
             elif isinstance(update, Answered) and update.error is not None:
@@ -185,6 +202,22 @@ class Session:
             while time.perf_counter() < until and performing.step():
                 worked = True
         except AddonError as error:
+    def _run_errands(self, until: float) -> None:
+        for kind, errand in list(self.errands.items()):
+            before = errand.at
+            try:
+                while time.perf_counter() < until and errand.step():
+                    pass
+            except AddonError as error:
+                del self.errands[kind]
+                self.tell(error)
+            else:
+                if errand.said is not None:
+                    del self.errands[kind]
+                    self.notice = Notice(errand.said) if errand.said else None
+                if errand.at != before or errand.said is not None:
+                    self._changed()
+
             self._drop(armature)
             self.tell(error)
         return worked
@@ -313,6 +346,8 @@ class Session:
         self._changed()
 
 
+        for kind in list(self.errands):
+            self.stop(kind)
 def own_fault(error: Exception) -> AddonError:
     """What to tell of a fault of our own; the trace goes to the console."""
     traceback.print_exception(error)

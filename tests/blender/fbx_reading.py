@@ -9,7 +9,7 @@ import importlib
 import importlib.util
 import sys
 import types
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -52,14 +52,27 @@ class Fbx:
     """Times (s) and per cent, by the channel's name."""
     textures: int
     """How many textures are inside."""
+    shapes: dict[tuple[str, str], Curve]
+    """As `face`, by mesh and channel: several meshes may have channels of one name."""
+    neutral: dict[tuple[str, str], float]
+    """Per cent, where no take plays."""
+    points: dict[str, int]
+    """How many vertices each mesh has."""
+    files: list[str]
+    """The files of the textures."""
+
+    def at_rest(self) -> dict[str, np.ndarray]:
+        """World matrices (4, 4) of the nodes where no take plays."""
+        still = replace(self, curves={})
+        return {name: world[0] for name, world in still.worlds(1).items()}
 
     def times(self) -> np.ndarray:
         """The times (s) of the keys of any bone."""
         return next(iter(next(iter(self.curves.values())).values()))[0]
 
-    def worlds(self) -> dict[str, np.ndarray]:
+    def worlds(self, frames: int = 0) -> dict[str, np.ndarray]:
         """World matrices (T, 4, 4) of the nodes on every frame, from the raw curves."""
-        frames = len(self.times())
+        frames = frames or len(self.times())
         done: dict[int, np.ndarray] = {0: np.tile(np.eye(4), (frames, 1, 1))}
 
         def world(node: int) -> np.ndarray:
@@ -105,6 +118,9 @@ def read_fbx(path: Path) -> Fbx:
         for key, thing in objects.items()
         if thing.id == b"Deformer" and thing.props[2] == b"BlendShapeChannel"
     }
+    ups: dict[int, int] = {link[1]: link[2] for link in reversed(links) if link[0] == b"OO"}
+    of_mesh = {key: (_name(objects[ups[ups[key]]]), name) for key, name in channels.items()}
+    meshes = [thing for thing in objects.values() if thing.id == b"Geometry" and thing.props[2] == b"Mesh"]
     curves: dict[tuple[int, str], dict[str, Curve]] = {}
     owners = {link[1]: (link[2], link[3].decode()) for link in links if link[0] == b"OP"}
     for key, thing in objects.items():
@@ -126,6 +142,20 @@ def read_fbx(path: Path) -> Fbx:
         curves={key: value for key, value in curves.items() if key[0] in nodes},
         bind=_bind_pose(objects, nodes),
         face={channels[key[0]]: value["d|DeformPercent"] for key, value in curves.items() if key[0] in channels},
+        shapes={of_mesh[key[0]]: value["d|DeformPercent"] for key, value in curves.items() if key[0] in channels},
+        neutral={
+            of_mesh[key]: next(child.props[0] for child in objects[key].elems if child.id == b"DeformPercent")
+            for key in channels
+        },
+        points={
+            _name(mesh): len(next(child.props[0] for child in mesh.elems if child.id == b"Vertices")) // 3
+            for mesh in meshes
+        },
+        files=[
+            next(child.props[0].decode() for child in thing.elems if child.id == b"Filename")
+            for thing in objects.values()
+            if thing.id == b"Video"
+        ],
         textures=sum(
             any(child.id == b"Content" and child.props[0] for child in thing.elems)
             for thing in objects.values()
