@@ -8,7 +8,6 @@ import bpy
 from bpy.app.handlers import persistent
 
 from . import (
-    op_backend,
     op_character,
     op_export,
     op_import,
@@ -30,10 +29,10 @@ _CLASSES = (
     *op_service.CLASSES,
     *op_character.CLASSES,
     *op_import.CLASSES,
-    *panels.CLASSES,
     *op_export.CLASSES,
-)
+    *panels.CLASSES,
     *panels_export.CLASSES,
+)
 _WITH_MORE = (properties, op_character, op_import)
 """They have properties or menus besides."""
 
