@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import mount
+from disks import fill, mount, unmount
 from serving import Client, client_of, events, process, until
 
 from vlogger_backend.animate import Animator
@@ -174,15 +174,13 @@ def test_a_read_only_disk_is_refused_in_a_sentence(tmp_path: Path) -> None:
     try:
         assert "read" in refused(disk / "library")
     finally:
-        subprocess.run(["umount", "--lazy", disk], check=True)
+        unmount(disk)
 
 
 def test_a_full_disk_is_refused_in_a_sentence(small_disk: Path) -> None:
     library = small_disk / "library"
     open_library(library).close()
-    with open(small_disk / "rest", "wb", buffering=0) as file, pytest.raises(OSError):  # noqa: PT011
-        while file.write(bytes(4096)):
-            pass
+    fill(small_disk / "rest")
     assert str(library) in refused(library)
 
 

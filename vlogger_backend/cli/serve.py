@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -10,6 +11,7 @@ import typer
 
 
 def serve(
+    context: typer.Context,
     library: Annotated[
         Path | None, typer.Option(help="The folder of jobs and results; .vlogger in your home, or VLOGGER_LIBRARY.")
     ] = None,
@@ -48,4 +50,6 @@ def serve(
 
         typer.echo(start_by_itself(serving.arguments()))
         return
+    level = logging.DEBUG if context.obj else logging.WARNING
+    logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     run(serving)

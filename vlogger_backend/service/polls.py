@@ -1,6 +1,6 @@
 """The question that is asked most, answered before all else: `GET /v1/jobs/ID`, from memory, as it is.
 
-A crowd that polls costs half as much as on FastAPI's own way to a route. FastAPI has the route too: for the description,
+A crowd that polls costs half as much as on FastAPI's own way to a route. FastAPI has this one too, for its description,
 for questions with parameters, and for jobs that are not there.
 """
 
