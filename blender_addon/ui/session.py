@@ -23,8 +23,8 @@ from ..scene.performing import Part, Performing
 from ..scene.pins import find_pins
 from ..scene.rigs import read_rig
 from ..scene.sound import place_sound, rate_of
-from .mapping import finder
 from .errand import Errand, Steps
+from .mapping import finder
 from .takes import dials_of, forget_take, remember_actions, show_take, shown_take, take_file, take_named
 
 _BUDGET = 0.012
@@ -64,8 +64,8 @@ class Session:
         self._turned: dict[str, float] = {}
         self._asked: dict[str, Callable[[Answered], None]] = {}
         self._files: dict[JobHandle, Callable[[Any], None]] = {}
-        self.making: dict[str, Making] = {}
         self.errands: dict[str, Errand] = {}
+        self.making: dict[str, Making] = {}
         self.service = ServiceChanged("", "")
         self.notice: Notice | None = None
         self.longest_tick = 0.0
@@ -95,7 +95,6 @@ class Session:
         self._files[handle] = news
         return handle
 
-    def cancel(self, armature: str) -> None:
     def begin(self, kind: str, steps: Steps) -> None:
         """Let something else be done tick by tick: "export", "frames". Of each kind there is one at a time."""
         self.errands[kind] = Errand(steps)
@@ -108,6 +107,7 @@ class Session:
             errand.cancel()
             self._changed()
 
+    def cancel(self, armature: str) -> None:
         """End the take that is being made for a rig; what was keyed of it is taken back."""
         making = self.making.get(armature)
         if making is not None:
@@ -132,9 +132,9 @@ class Session:
         self._rekeying.clear()
         self._turned.clear()
         self._files.clear()
-
         for kind in list(self.errands):
             self.stop(kind)
+
     def reconnect(self, replace_service: bool = False) -> None:
         """Leave the service and look for one anew, for instance after the preferences were changed."""
         if self._client is not None and not replace_service:
@@ -155,13 +155,13 @@ class Session:
         self._listen()
         self._rekey_turned()
         worked = self._work(began + _BUDGET)
+        self._run_errands(began + _BUDGET)
         self.longest_tick = max(self.longest_tick, time.perf_counter() - began)
         return _QUICK if worked or self.active else _SLOW
 
     def _listen(self) -> None:
         updates = self._client.poll() if self._client is not None else []
         for update in updates:
-        self._run_errands(began + _BUDGET)
             if isinstance(update, ServiceChanged):
                 self.service = update
             elif isinstance(update, Answered) and update.error is not None:
@@ -196,12 +196,6 @@ class Session:
                 self._rekeyed(armature, performing)
         return worked
 
-    def _step(self, armature: str, performing: Performing, until: float) -> bool:
-        worked = False
-        try:
-            while time.perf_counter() < until and performing.step():
-                worked = True
-        except AddonError as error:
     def _run_errands(self, until: float) -> None:
         for kind, errand in list(self.errands.items()):
             before = errand.at
@@ -218,6 +212,12 @@ class Session:
                 if errand.at != before or errand.said is not None:
                     self._changed()
 
+    def _step(self, armature: str, performing: Performing, until: float) -> bool:
+        worked = False
+        try:
+            while time.perf_counter() < until and performing.step():
+                worked = True
+        except AddonError as error:
             self._drop(armature)
             self.tell(error)
         return worked
@@ -337,6 +337,8 @@ class Session:
         """After a fault of our own: leave what is being keyed as it is, and say so."""
         for name in {*self.making, *self._rekeying}:
             self._drop(name)
+        for kind in list(self.errands):
+            self.stop(kind)
         self._turned.clear()
         self.tell(own_fault(error))
 
@@ -346,8 +348,6 @@ class Session:
         self._changed()
 
 
-        for kind in list(self.errands):
-            self.stop(kind)
 def own_fault(error: Exception) -> AddonError:
     """What to tell of a fault of our own; the trace goes to the console."""
     traceback.print_exception(error)
