@@ -231,11 +231,16 @@ def test_a_stopped_batch_keeps_what_is_finished_and_goes_on_the_next_time(run: R
     assert all(moment == takes[path] for path, moment in times(out).items() if Path(path).stem in made)
 
 
-def test_silence_is_a_warning(run: Run, tmp_path: Path) -> None:
+def test_silence_and_files_of_an_earlier_take_are_warnings(run: Run, tmp_path: Path) -> None:
     import wave
 
     with wave.open(str(tmp_path / "quiet.wav"), "wb") as file:
         file.setparams((1, 2, 16000, 0, "NONE", ""))
         file.writeframes(b"\0" * 32000)
     assert run(write_table(tmp_path, [("quiet.wav", "", "", 12)]), "-q") == 0
-    assert "No speech was heard" in read_report(tmp_path / "lines-takes")["quiet"]["warnings"]
+    out = tmp_path / "lines-takes"
+    assert "No speech was heard" in read_report(out)["quiet"]["warnings"]
+    (out / "quiet.fbx").write_bytes(b"")
+    os.utime(out / "quiet.fbx", (0, 0))
+    assert run(tmp_path / "lines.csv", "-q") == 0
+    assert "--products fbx makes them anew" in read_report(out)["quiet"]["warnings"]

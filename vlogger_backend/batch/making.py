@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
@@ -12,11 +12,14 @@ from typing import Any
 from .. import __version__
 from ..errors import InputError
 from ..motion.take import Meta, hash_of, read_meta
+from ..products import SUFFIXES
 from ..speech.voice import is_spoken_so, say
 from ..work.task import Animate, Died, Done, Failed, MakeProducts, Outcome
 from .lines import Line
 
-TAKE, SOUND = ".npz", ".wav"
+TAKE = ".npz"
+PRODUCTS = tuple(suffix for suffix in SUFFIXES if suffix != TAKE)
+"""What can be made of a take, beside it."""
 
 
 @dataclass(frozen=True)
@@ -161,14 +164,21 @@ def _with_facts(todo: Todo, result: Result) -> Result:
     if TAKE not in todo.kept:
         return replace(result, files=tuple(files))
     meta = todo.meta or read_meta(todo.path(TAKE))
-    warnings = () if meta.spoken else ("No speech was heard in it; the character only idles.",)
-    return replace(
-        result,
-        seconds=meta.duration,
-        method=meta.method,
-        warnings=result.warnings + warnings,
-        files=tuple(files),
-    )
+    warnings = [*result.warnings]
+    if not meta.spoken:
+        warnings.append("No speech was heard in it; the character only idles.")
+    if stale := ",".join(_stale(todo)):
+        warnings.append(f"There are files of an earlier take; --products {stale} makes them anew.")
+    return replace(result, seconds=meta.duration, method=meta.method, warnings=tuple(warnings), files=tuple(files))
+
+
+def _stale(todo: Todo) -> Iterator[str]:
+    """The kinds of files beside the take that nobody asked for this time, and that are older than it."""
+    made = todo.path(TAKE).stat().st_mtime_ns
+    for suffix in PRODUCTS:
+        path = todo.path(suffix)
+        if suffix not in (*todo.products, *todo.kept) and path.is_file() and not _is_newer(path, made):
+            yield suffix[1:]
 
 
 def _good_meta(todo: Todo) -> Meta | None:

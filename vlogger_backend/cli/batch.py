@@ -41,9 +41,7 @@ def batch(
     cluster: Annotated[bool, typer.Option("--cluster", help="Let Ray run it, on one machine or many.")] = False,
     address: Annotated[
         str | None,
-        typer.Option(
-            help="The Ray cluster, HOST:PORT or auto (one is started here); implies --cluster."
-        ),
+        typer.Option(help="The Ray cluster, HOST:PORT or auto (one is started here); implies --cluster."),
     ] = None,
     gpus: Annotated[
         float, typer.Option(min=0, help="The part of a GPU that Ray keeps for each line.", show_default=False)
@@ -84,13 +82,13 @@ def batch(
 
 
 def _suffixes(products: str) -> tuple[str, ...]:
-    from ..batch.sounds import EVERYTHING
+    from ..batch.making import PRODUCTS
 
     chosen = {f".{name.strip().lower().lstrip('.')}" for name in products.split(",") if name.strip()}
-    if unknown := sorted(chosen - set(EVERYTHING)):
-        names = ",".join(suffix[1:] for suffix in EVERYTHING)
+    if unknown := sorted(chosen - set(PRODUCTS)):
+        names = ",".join(suffix[1:] for suffix in PRODUCTS)
         raise InputError(f"--products {unknown[0][1:]} is unknown; give some of {names}.")
-    return tuple(suffix for suffix in EVERYTHING if suffix in chosen)
+    return tuple(suffix for suffix in PRODUCTS if suffix in chosen)
 
 
 def _maker(
