@@ -31,30 +31,30 @@ def stand(
     stance: Stance,
     take_turns: Dictionary[str, Floats],
     turns: Dictionary[str, Floats],
-    anchor: Floats,
-    anchor_turns: Floats,
+    places: Dictionary[str, Floats],
 ) -> tuple[dict[str, Floats], Floats]:
     """Place the pelvis and the feet.
 
     trans        : (T, 3) the take's own translation, metres
     take_turns   : each joint's rotation (T, 4) in the take
     turns        : each joint's rotation (T, 4) from the rig's rest
-    anchor       : (3,) the head of the bone that carries hips and spine; `anchor_turns` (T, 4) is how it turns
+    places       : where each joint's bone begins (T, 3) while all turn on the spot, in the rig's units
 
-    Returns `turns` with other thighs and shins, and how far the anchor moves from its rest, (T, 3) in the rig's units.
+    Returns `turns` with other thighs and shins, and how far the body is moved from the spot, (T, 3) in the rig's units.
     """
-    heads, scale = stance.heads, stance.scale
-    pivot, pivot_of_take = pivots(heads, anchor)
+    scale = stance.scale
+    pivot, pivot_of_take = pivots(stance.heads, stance.heads["pelvis"])
     straight, lift = standing(stance)
     legs = list(straight)
 
     moved = trans + rotate(take_turns["pelvis"], pivot_of_take) - pivot_of_take
-    shift = moved * scale + lift + (pivot - anchor) - rotate(anchor_turns, pivot - anchor)
+    hips = [places[joint] for joint in ("left_hip", "right_hip") if joint in places]
+    shift = pivot + moved * scale + lift - _middle(hips or [places["pelvis"]])
     goals = {}
     for side in legs:
         foot = trans + way(take_turns, "pelvis", f"{side}_ankle")
         goals[side] = straight[side] + lift + scale * (foot - REST[f"{side}_ankle"])
-    at = {side: _hip(side, stance, anchor, anchor_turns) for side in legs}
+    at = {side: places[f"{side}_hip"] for side in legs}
     if legs:
         shift = shift - _UP * _too_high(stance, {side: goals[side] - at[side] - shift for side in legs})[:, None]
     turned = dict(turns)
@@ -101,11 +101,6 @@ def _straight_leg(side: str, stance: Stance) -> Floats:
         + thigh * rotate(stance.to_rest[hip], stance.alongs[hip])
         + shin * rotate(stance.to_rest[knee], stance.alongs[knee])
     )
-
-
-def _hip(side: str, stance: Stance, anchor: Floats, anchor_turns: Floats) -> Floats:
-    """(T, 3) where the hip is while the anchor turns on the spot."""
-    return anchor + rotate(anchor_turns, stance.heads[f"{side}_hip"] - anchor)
 
 
 def _too_high(stance: Stance, ways: Dictionary[str, Floats]) -> Floats:

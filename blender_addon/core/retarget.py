@@ -26,7 +26,9 @@ Floats = NDArray[np.float64]
 
 _Turns = dict[str, Floats]
 
+_HIPS = ("left_hip", "right_hip")
 _SPINE = ("spine1", "spine2", "spine3")
+_TOUCHING = ("pelvis", "neck", "head", *(f"{side}_{part}" for side in SIDES for part in ("shoulder", "elbow", "wrist")))
 _ABOVE = {"spine1": "spine2", "spine2": "spine3", "spine3": "neck"}
 _LEFT = np.array([1.0, 0.0, 0.0])
 _STILL = np.array([[1.0, 0.0, 0.0, 0.0]])
@@ -76,11 +78,11 @@ def retarget(take: Take, rig: Rig, mapping: RigMapping) -> RigMotion:
         turns = _bone_turns(take, mapping, stance, take_turns)
         if "pelvis" in stance.bones:
             anchor = _anchor(stance, tree)
-            anchor_turns = turns["pelvis"] if anchor.name == stance.bones["pelvis"].name else _STILL
-            head = anchor.head @ stance.axes
-            turns, shift = stand(take.trans, stance, take_turns, turns, head, anchor_turns)
-            places = _places(stance, tree, turns, anchor, shift)
-            turns = keep_clear(_skin(rig, stance, tree), stance, places, turns, take.fps)
+            on_the_spot = _Places(stance, tree, turns, anchor, np.zeros((len(take), 3)))
+            turns, shift = stand(take.trans, stance, take_turns, turns, on_the_spot.of("pelvis", *_HIPS))
+            if rig.skin:
+                places = _Places(stance, tree, turns, anchor, shift).of(*_TOUCHING)
+                turns = keep_clear(_skin(rig, stance, tree), stance, places, turns, take.fps)
             moved = next((bone for bone in tree.upwards(anchor.name) if not bone.connected), anchor)
             locations[moved.name] = shift @ stance.axes.T @ tree.location_axes(moved)
         by_bone = {stance.bones[joint].name: turn for joint, turn in turns.items()}
@@ -136,7 +138,7 @@ def _spine_turn(joint: str, stance: Stance, take_turns: Dictionary[str, Floats])
 def _anchor(stance: Stance, tree: Tree) -> Bone:
     """The bone that carries the pelvis and both legs: the pelvis's own, or the next above that does."""
     pelvis = stance.bones["pelvis"].name
-    hips = [stance.bones[hip].name for hip in ("left_hip", "right_hip") if hip in stance.bones]
+    hips = [stance.bones[hip].name for hip in _HIPS if hip in stance.bones]
     if all(pelvis in tree.ancestors(hip) or pelvis in tree.carriers_of(hip) for hip in hips):
         return tree.bones[pelvis]
     shared = [name for name in tree.ancestors(pelvis) if all(name in tree.ancestors(hip) for hip in hips)]
@@ -154,22 +156,31 @@ def _skin(rig: Rig, stance: Stance, tree: Tree) -> _Turns:
     return {joint: np.concatenate(parts) for joint, parts in found.items()}
 
 
-def _places(stance: Stance, tree: Tree, turns: Dictionary[str, Floats], anchor: Bone, shift: Floats) -> _Turns:
-    """Where each joint's bone begins (T, 3), in the take's axes and the rig's units."""
-    joint_of = {bone.name: joint for joint, bone in stance.bones.items()}
-    places: _Turns = {}
-    for bone in tree.bones.values():
-        if bone.name not in joint_of:
-            continue
-        joint = joint_of[bone.name]
-        above = tree.ancestors(bone.name)
-        parent = next((joint_of[name] for name in above if name in joint_of), None)
-        if parent is None:
-            moved = bone.name == anchor.name or anchor.name in above
-            places[joint] = stance.heads[joint] + (shift if moved else 0 * shift)
-        else:
-            places[joint] = places[parent] + rotate(turns[parent], stance.heads[joint] - stance.heads[parent])
-    return places
+class _Places:
+    """Where the joints' bones begin (T, 3), in the take's axes and the rig's units, `shift` (T, 3) from the spot."""
+
+    def __init__(self, stance: Stance, tree: Tree, turns: Dictionary[str, Floats], anchor: Bone, shift: Floats) -> None:
+        self._stance, self._tree, self._turns, self._anchor, self._shift = stance, tree, turns, anchor.name, shift
+        self._joints = {bone.name: joint for joint, bone in stance.bones.items()}
+        self._known: _Turns = {}
+
+    def of(self, *joints: str) -> _Turns:
+        """Of those joints that the rig has."""
+        return {joint: self._place(joint) for joint in joints if joint in self._stance.bones}
+
+    def _place(self, joint: str) -> Floats:
+        if joint not in self._known:
+            name = self._stance.bones[joint].name
+            above = self._tree.ancestors(name)
+            carrier = next((one for one in above if one in self._joints), None) or self._tree.carrier(name)
+            head = self._stance.heads[joint]
+            if carrier is not None:
+                parent = self._joints[carrier]
+                way = head - self._stance.heads[parent]
+                self._known[joint] = self._place(parent) + rotate(self._turns[parent], way)
+            else:
+                self._known[joint] = head + self._shift * (self._anchor in (name, *above))
+        return self._known[joint]
 
 
 def _forearm_twists(side: str, stance: Stance, tree: Tree, turns: Dictionary[str, Floats]) -> _Turns:

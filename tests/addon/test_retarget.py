@@ -86,12 +86,18 @@ def test_quaternions_never_jump():
         assert ((q[1:] * q[:-1]).sum(axis=1) >= 0).all(), name
 
 
-def test_feet_stay_where_the_takes_feet_stay_on_legs_of_other_shape():
+@pytest.mark.parametrize("legs_hang_on", ["pelvis", "spine1"])
+def test_feet_stay_where_the_takes_feet_stay_on_legs_of_other_shape(legs_hang_on):
     rig, mapping = rig_of(longer={"hip": 1.3, "knee": 0.8, "pelvis": 1.4})
+    legs = [bone for bone in rig.bones if bone.name.endswith(("hip", "knee", "ankle", "foot"))]
+    others = [bone for bone in rig.bones if not bone.name.endswith(("hip", "knee", "ankle", "foot"))]
+    legs = [replace(bone, parent=legs_hang_on) if bone.name.endswith("hip") else bone for bone in legs]
+    rig = replace(rig, bones=(*others, *legs))
     frames = 60
     sway = 0.05 * np.sin(np.arange(frames) / 10)
     poses = np.zeros((frames, 55, 3))
     poses[:, 0, 2] = sway
+    poses[:, JOINT_NAMES.index("spine1"), 0] = 3 * sway
     for side in ("left", "right"):
         hip, knee, ankle = (JOINT_NAMES.index(f"{side}_{part}") for part in ("hip", "knee", "ankle"))
         poses[:, hip, 0], poses[:, knee, 0], poses[:, ankle, 0] = -0.2, 0.4, -0.2
