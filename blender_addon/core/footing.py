@@ -36,8 +36,8 @@ _STILL = 0.25
 _LOW = 10.0
 """Percent of the time that someone stands on the floor and on nothing higher, at the least."""
 _NEAR = 0.03
-_SLIP = 0.005
-"""Metres in a thirtieth of a second by which a foot that stands may seem to slide."""
+_SLIPS = np.geomspace(0.006, 0.0015, 12)
+"""Metres in a thirtieth of a second by which a foot that stands may seem to slide, while it is being found and after."""
 _TRAVEL = 0.5
 """Metres that someone must walk to tell by how much their legs are longer or shorter."""
 _SIZES = (0.7, 1.4)
@@ -101,9 +101,8 @@ def _size(soles: Floats, trans: Floats, fps: float) -> float:
         return 1.0
     lowest = np.argmin(soles[step:, :, 1] + soles[:-step, :, 1], axis=1)
     against = np.take_along_axis(soles[step:] - soles[:-step], lowest[:, None, None], axis=1)[:, 0]
-    slip = _SLIP * step / (fps * _STEP)
     size = 1.0
-    for _ in range(30):
+    for slip in _SLIPS * step / (fps * _STEP):
         weights = 1 / (1 + ((size * moved + against) ** 2).sum(axis=1) / slip**2)
         travel = float(weights @ np.linalg.norm(moved, axis=1)) / step
         if travel < _TRAVEL:

@@ -39,7 +39,7 @@ class Style:
     frame_time: str = ""
 
 
-def written(take: Take, rig: Rig, mapping: RigMapping, style: Style = Style()) -> str:  # noqa: B008
+def written(take: Take, rig: Rig, mapping: RigMapping, style: Style = Style()) -> str:
     """The text of a BVH file in which the rig performs the take."""
     motion = retarget(take, rig, mapping)
     bones = {bone.name: bone for bone in rig.bones}

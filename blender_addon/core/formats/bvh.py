@@ -93,9 +93,11 @@ def read_bvh(path: Path, descriptions: Descriptions) -> Take:
     rest, rig, mapping = _matched(recording, _zero_pose(recording), descriptions)
     if mapping.score < _SURE or not _is_straight(rig, mapping):
         rest, rig, mapping = _matched(recording, _pose_on(recording, 0), descriptions)
-        frame = _most_upright(recording, rest, mapping)
-        rest, rig, mapping = _matched(recording, _pose_on(recording, frame), descriptions)
-    if mapping.score < _SURE or "pelvis" not in mapping.bones:
+        best = _pose_on(recording, _most_upright(recording, rest, mapping))
+        rest, rig, mapping = _matched(recording, _ahead(recording, best, mapping), descriptions)
+    # What was only read by its structure may be any creature
+    is_person = mapping.score >= _SURE and "pelvis" in mapping.bones and (mapping.kind or _is_straight(rig, mapping))
+    if not is_person:
         raise AddonError(f"The skeleton of {path} is not built like a person's. Choose the motion of a person.")
     turns, places = _performed(recording, rest, {match.target for match in mapping.bones.values()})
     return take_of(rig, mapping, turns, places, recording.fps)
@@ -231,6 +233,19 @@ def _bends(at: dict[str, Floats], up: Floats) -> list[Floats]:
              if f"left_{part}" in at and f"right_{part}" in at]  # fmt: skip
     bends += [np.abs(_angle(line, up) - np.pi / 2) for line in lines]
     return bends + [_angle(lines[0], line) for line in lines[1:]]
+
+
+def _ahead(recording: Recording, rest: _Rest, mapping: RigMapping) -> _Rest:
+    """The same pose, turned about the vertical to look where people look that stand at zero angles: their left is X."""
+    numbers = {joint.name: i for i, joint in enumerate(recording.joints)}
+    at = {joint: rest.places[numbers[match.target]] @ rest.axes.T for joint, match in mapping.bones.items()}
+    lines = [at[f"left_{part}"] - at[f"right_{part}"] for part in ("hip", "shoulder") if f"left_{part}" in at
+             and f"right_{part}" in at]  # fmt: skip
+    if not lines:
+        return rest
+    left = np.sum(lines, axis=0)
+    back = about(_UP @ rest.axes, -float(np.arctan2(left[1], left[0])))
+    return _Rest(multiply(back, rest.turns), rotate(back, rest.places), rest.axes)
 
 
 def _off_usual(turns: Floats) -> Floats:
