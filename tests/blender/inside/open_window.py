@@ -24,7 +24,6 @@ def prepare() -> None:
 
     addon_utils.enable("vlogger", default_set=True)
     preferences = bpy.context.preferences
-    preferences.view.show_splash = False
     chosen = preferences.addons["vlogger"].preferences
     chosen.backend, chosen.program, chosen.library = "existing", PYTHON, LIBRARY
     _count_drawing()
@@ -77,5 +76,6 @@ def tell() -> float:
     return 0.2
 
 
+bpy.context.preferences.view.show_splash = False
 bpy.app.timers.register(prepare, first_interval=0.5)
 bpy.app.timers.register(tell, first_interval=1.0)
