@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from math import radians
+from math import cos, radians
 from typing import Any
 
 from ..core.rig import RigMapping
@@ -27,17 +27,16 @@ def measured_carriers(context: Any, armature: Any, mapping: RigMapping) -> dict[
     doubtful = {joint: name for joint, name in bones.items() if _hangs_on_constraints(armature, name, bones)}
     candidates = {above for joint in doubtful for above in _above(joint) if above in bones}
     turning: dict[str, set[str]] = {joint: set() for joint in doubtful}
-    for candidate in candidates:
-        before = {name: _rotation(armature, name) for name in {*doubtful.values(), bones[candidate]}}
-        with _turned(armature.pose.bones[bones[candidate]]):
-            context.view_layer.update()
-            turn = _rotation(armature, bones[candidate]) @ before[bones[candidate]].inverted()
-            for joint, name in doubtful.items():
-                other = _rotation(armature, name) @ before[name].inverted()
-                if name != bones[candidate] and (other @ turn.inverted()).angle < _SAME:
-                    turning[joint].add(candidate)
-    if candidates:
-        context.view_layer.update()
+    with _switched(context, armature, mapping if candidates else None):
+        before = {name: _rotation(armature, name) for name in bones.values()}
+        for candidate in candidates:
+            with _turned(armature.pose.bones[bones[candidate]]):
+                context.view_layer.update()
+                turn = _rotation(armature, bones[candidate]) @ before[bones[candidate]].inverted()
+                for joint, name in doubtful.items():
+                    other = _rotation(armature, name) @ before[name].inverted()
+                    if name != bones[candidate] and abs(other.dot(turn)) > cos(_SAME / 2):
+                        turning[joint].add(candidate)
     found: dict[str, str | None] = {}
     for joint, name in doubtful.items():
         nearest = next((above for above in _above(joint) if above in turning[joint]), None)
@@ -64,6 +63,29 @@ def _above(joint: str) -> Iterator[str]:
 
 def _rotation(armature: Any, name: str) -> Any:
     return armature.pose.bones[name].matrix.to_quaternion()
+
+
+@contextmanager
+def _switched(context: Any, armature: Any, mapping: RigMapping | None) -> Iterator[None]:
+    """With the rig's switches set as they will be: what follows what depends on them."""
+    if mapping is None:
+        yield
+        return
+    bones = armature.pose.bones
+    before = {(bone, name): bones[bone].get(name) for bone, name in mapping.switches if bone in bones}
+    try:
+        for (bone, name), value in before.items():
+            if value is not None:
+                bones[bone][name] = type(value)(mapping.switches[bone, name])
+        armature.update_tag()
+        context.view_layer.update()
+        yield
+    finally:
+        for (bone, name), value in before.items():
+            if value is not None:
+                bones[bone][name] = value
+        armature.update_tag()
+        context.view_layer.update()
 
 
 @contextmanager

@@ -14,8 +14,8 @@ from ..core.rig import Bone, FaceMesh, Rig
 
 BONE_PATH = r'pose\.bones\["(.+)"\]\.rotation'
 KEY_PATH = r'key_blocks\["(.+)"\]\.value'
-_POINTS = 3000
-"""Of each mesh, so many points tell its shape well enough."""
+_POINTS = 4000
+"""So many points tell a character's shape well enough."""
 
 
 def read_rig(armature: Any) -> Rig:
@@ -100,20 +100,20 @@ def _skin(armature: Any) -> dict[str, NDArray[np.float64]]:
     inside = np.linalg.inv(np.array(armature.matrix_world, np.float64))
     bones = armature.data.bones
     found: dict[str, list[Any]] = {}
-    for mesh in bpy.data.objects:
-        if mesh.type != "MESH" or not _is_deformed(mesh, armature):
-            continue
+    meshes = [thing for thing in bpy.data.objects if thing.type == "MESH" and _is_deformed(thing, armature)]
+    for mesh in meshes:
         place = inside @ np.array(mesh.matrix_world, np.float64)
-        for bone, points in _points(mesh, {g.index: g.name for g in mesh.vertex_groups if g.name in bones}).items():
+        groups = {group.index: group.name for group in mesh.vertex_groups if group.name in bones}
+        for bone, points in _points(mesh, groups, _POINTS // len(meshes)).items():
             found.setdefault(bone, []).append(np.array(points) @ place[:3, :3].T + place[:3, 3])
     return {bone: np.concatenate(parts) for bone, parts in found.items()}
 
 
-def _points(mesh: Any, groups: dict[int, str]) -> dict[str, list[Any]]:
+def _points(mesh: Any, groups: dict[int, str], most: int) -> dict[str, list[Any]]:
     """Some of a mesh's points, by the group that they belong to the most; reading all would take too long."""
     found: dict[str, list[Any]] = {}
     vertices = mesh.data.vertices
-    for i in range(0, len(vertices), len(vertices) // _POINTS + 1):
+    for i in range(0, len(vertices), len(vertices) // max(most, 1) + 1):
         main = max((part for part in vertices[i].groups if part.group in groups), key=_weight, default=None)
         if main is not None:
             found.setdefault(groups[main.group], []).append(vertices[i].co[:])

@@ -335,6 +335,10 @@ def controls() -> dict[str, Any]:
     target = armature.pose.bones["MCH-right_shoulder"].constraints.new("ARMATURE").targets.new()
     target.target, target.subtarget = armature, "right_collar"  # this follows its collar bone
     armature.pose.bones["root"]["IK_FK"] = 0.0
+    by_switch = target.id_data.pose.bones["MCH-right_shoulder"].constraints[0].driver_add("influence").driver
+    by_switch.type = "SUM"
+    switch = by_switch.variables.new().targets[0]
+    switch.id, switch.data_path = armature, 'pose.bones["root"]["IK_FK"]'
     fk = replace(mapping(), switches={("root", "IK_FK"): 1.0, ("root", "no such"): 1.0})
     before = [list(bone.rotation_quaternion) for bone in armature.pose.bones]
     kept, notes = usable(bpy.context, armature, fk)

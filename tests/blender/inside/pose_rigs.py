@@ -1,7 +1,7 @@
 """Retarget a take to rigs, key them, and tell where the bones are on some frames.
 
-`pose_rigs.py OUT.npz WHICH FOLDER`: WHICH is one of MakeHuman's bodies, of which FOLDER has the files, "odd" for the
-hand-made rigs, or "files" for rigs that have been through files of other formats.
+`pose_rigs.py OUT.npz WHICH FOLDER [TAKE.npz]`: WHICH is one of MakeHuman's bodies, of which FOLDER has the files, "odd"
+for the hand-made rigs, or "files" for rigs that have been through files of other formats.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from blender_addon.core.descriptions import load_descriptions
 from blender_addon.core.matching import match_rig
 from blender_addon.core.retarget import retarget
 from blender_addon.core.rig import Match, RigMapping
+from blender_addon.core.take import read_take
 from blender_addon.scene.actions import set_frame_rate
 from blender_addon.scene.landing import key_in_slices
 from blender_addon.scene.rigs import read_rig
@@ -111,9 +112,9 @@ def made(which: str, folder: Path) -> list[tuple[TestRig, Any]]:
     return [(rig, build(rig)) for rig in (odd_rigs() if which == "odd" else real_rigs(folder, which))]
 
 
-def main(which: str, folder: str) -> dict[str, Any]:
+def main(which: str, folder: str, path: str = "") -> dict[str, Any]:
     scene = bpy.context.scene
-    take = talking_take()
+    take = read_take(Path(path)) if path else talking_take()
     set_frame_rate(scene, take.fps)
     found: dict[str, Any] = {}
     descriptions = load_descriptions(RIGS)
