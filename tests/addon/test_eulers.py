@@ -96,6 +96,7 @@ def test_a_swing_brings_one_direction_to_another(one, other):
     np.testing.assert_allclose(found, other / np.linalg.norm(other), atol=1e-6)
 
 
+@settings(deadline=None)
 @given(vectors, vectors)
 def test_turns_add_up_and_turn_back(one, other):
     a, b = from_vectors(one), from_vectors(other)
@@ -105,6 +106,7 @@ def test_turns_add_up_and_turn_back(one, other):
     assert abs(from_matrix(matrix) @ a) == pytest.approx(1)
 
 
+@settings(deadline=None)
 @given(st.floats(-3, 3), vectors)
 def test_the_twist_about_an_axis_is_found(angle, across):
     axis = np.array([0.0, 1.0, 0.0])

@@ -50,6 +50,7 @@ def test_no_frame_is_off_by_more_than_the_bound(lengths, components, seed, noise
         assert (np.diff(keys.frames) > 0).all()
 
 
+@settings(deadline=None)
 @given(arrays(np.float64, st.tuples(st.integers(1, 20), st.integers(1, 4)), elements=st.floats(-1e3, 1e3)))
 def test_anything_can_be_reduced(values):
     (keys,) = reduce([Track(values, 0.01)])
