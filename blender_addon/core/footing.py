@@ -37,7 +37,7 @@ _LOW = 10.0
 """Percent of the time that someone stands on the floor and on nothing higher, at the least."""
 _NEAR = 0.03
 _SLIPS = np.geomspace(0.006, 0.0015, 12)
-"""Metres in a thirtieth of a second by which a foot that stands may seem to slide, while it is being found and after."""
+"""Metres in a thirtieth of a second by which a foot that stands may seem to slide, first and at last."""
 _TRAVEL = 0.5
 """Metres that someone must walk to tell by how much their legs are longer or shorter."""
 _SIZES = (0.7, 1.4)

@@ -1,8 +1,10 @@
-"""Reading a take: the curves of one performance."""
+"""Reading and keeping a take: the curves of one performance."""
 
 from __future__ import annotations
 
 import json
+import os
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -72,6 +74,30 @@ def read_piece(path: Path) -> tuple[int, Take]:
             f"{path} is not a piece of a take ({error}). Choose an .npz file that vlogger wrote."
         ) from error
     return start, _take(path, arrays)
+
+
+def save_take(path: Path, take: Take) -> None:
+    """Write a take's `.npz`, whole or not at all.
+
+    Raises AddonError if it can't be written.
+    """
+    partial = path.with_name(f".{path.name}.part")
+    try:
+        with open(partial, "wb") as file:
+            np.savez(
+                file,
+                fps=np.asarray(take.fps),
+                poses=take.poses.reshape(len(take), -1),
+                trans=take.trans,
+                arkit=take.face,
+                arkit_names=np.asarray(take.face_names, np.str_),
+                meta=np.asarray(take.meta),
+            )
+        os.replace(partial, path)
+    except OSError as error:
+        with suppress(OSError):
+            partial.unlink()
+        raise AddonError(f"{path} can't be written ({error.strerror}). Save the blend file elsewhere.") from error
 
 
 def _without_speech(meta: str) -> str:

@@ -1,19 +1,28 @@
 """Takes and other programs' performances, keyed on the rig from a file: nothing of this needs the backend."""
 
+from concurrent.futures import ThreadPoolExecutor, wait
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import bpy
-from bpy.props import StringProperty
+from bpy.props import BoolProperty, StringProperty
 
-from ..core.formats.reading import SUFFIXES, read_performance
+from ..core.errors import AddonError
+from ..core.formats.reading import SUFFIXES, is_take, read_performance
+from ..core.take import Take, save_take
 from ..scene.performing import Part
+from ..scene.rigs import read_rig
 from ..scene.sound import rate_of
-from .mapping import descriptions, mapping_of
-from .op_take import check_usable
+from .errand import At, Steps, run_through
+from .mapping import descriptions, finder, mapping_of
+from .op_take import check_usable, safe_name, takes_folder
 from .operator import Operator, no_rig, rig_of
 from .session import session
 from .takes import free_name
+
+_PATIENCE = 0.004
+"""Seconds that a step waits for the thread."""
 
 
 class VLOGGER_OT_import_take(Operator):
@@ -24,27 +33,61 @@ class VLOGGER_OT_import_take(Operator):
 
     filepath: StringProperty(subtype="FILE_PATH")
     filter_glob: StringProperty(default=";".join(f"*{suffix}" for suffix in SUFFIXES), options={"HIDDEN"})
+    wait: BoolProperty(description="Come back when the file is read", default=True, options={"HIDDEN", "SKIP_SAVE"})
 
     @classmethod
     def disabled(cls, context: Any) -> str:
-        return no_rig(context)
+        reason = no_rig(context)
+        if not reason and "import" in session().errands:
+            return "A file is being read: cancel it, or wait"
+        return reason
 
     def invoke(self, context: Any, event: Any) -> set[str]:
+        """Pressed in a window: the file is read while Blender stays usable."""
+        self.wait = False
         context.window_manager.fileselect_add(self)
         return {"RUNNING_MODAL"}
 
     def run(self, context: Any) -> str:
         scene, armature, path = context.scene, rig_of(context), Path(bpy.path.abspath(self.filepath))
-        rig, mapping = mapping_of(armature)
-        check_usable(armature, mapping)
-        take = read_performance(path, rate_of(scene), descriptions())
-        name = free_name(armature, path.stem)
-        entry = armature.vlogger.takes.add()
-        entry.name, entry.start, entry.path = name, scene.frame_current, str(path)
-        armature.vlogger["take"] = len(armature.vlogger.takes) - 1
-        part = Part(scene.name, armature.name, name, scene.frame_current, rate_of(scene), rig, lambda: mapping)
-        session().key(part, take)
-        return f"{len(take) / take.fps:.1f} s of {path.name}."
+        check_usable(armature, mapping_of(armature)[1])
+        steps = _import(scene.name, armature.name, path, scene.frame_current, rate_of(scene), takes_folder())
+        if self.wait:
+            return run_through(steps)
+        session().begin("import", steps)
+        return ""
+
+
+def _import(scene: str, armature: str, path: Path, frame: int, rate: float, folder: Path) -> Steps:
+    thread = ThreadPoolExecutor(1, "vlogger-import")
+    try:
+        reading = thread.submit(_read, path, rate, folder)
+        while not reading.done():
+            wait([reading], timeout=_PATIENCE)
+            yield At(f"Reading {path.name}", 0.0, enough=True)
+        take, kept = reading.result()
+    finally:
+        thread.shutdown(wait=False, cancel_futures=True)
+    thing = bpy.data.objects.get(armature)
+    if thing is None or bpy.data.scenes.get(scene) is None:
+        raise AddonError(f"The rig {armature} is gone, so {path.name} was not keyed.")
+    rig = read_rig(thing)
+    entry = thing.vlogger.takes.add()
+    entry.name, entry.start, entry.path = free_name(thing, path.stem), frame, str(kept)
+    thing.vlogger["take"] = len(thing.vlogger.takes) - 1
+    session().key(Part(scene, armature, entry.name, frame, rate, rig, finder(rig)), take)
+    return f"{len(take) / take.fps:.1f} s of {path.name}."
+
+
+def _read(path: Path, rate: float, folder: Path) -> tuple[Take, Path]:
+    """The performance, and the take's file from which it can be keyed again; what is no take is kept as one."""
+    take = read_performance(path, rate, descriptions())
+    if is_take(path):
+        return take, path
+    names = (f"{safe_name(path.stem)}{f' {i}' if i > 1 else ''}.npz" for i in count(1))
+    kept = next(folder / name for name in names if not (folder / name).exists())
+    save_take(kept, take)
+    return take, kept
 
 
 def draw_menu(menu: Any, context: Any) -> None:

@@ -46,6 +46,7 @@ class VLOGGER_PT_animate(_Panel, bpy.types.Panel):
         column.prop(settings, "seed")
         column.prop(settings, "place_sound")
         self._button(context, armature)
+        draw_errand(layout, "import")
         draw_notice(layout, context)
 
     def _button(self, context: Any, armature: Any) -> None:
@@ -188,6 +189,16 @@ class VLOGGER_PT_rig(_Panel, bpy.types.Panel):
         if 0 <= settings.bone < len(settings.bones):
             draw_text(layout, settings.bones[settings.bone].reason, context)
         layout.operator("vlogger.keep_correction", icon="FILE_TICK")
+
+
+def draw_errand(layout: Any, kind: str) -> bool:
+    """How far an errand is, with the button that ends it; False if there is none."""
+    errand = session().errands.get(kind)
+    if errand is None:
+        return False
+    draw_progress(layout, errand.at.done, errand.at.stage)
+    layout.operator("vlogger.stop", icon="X").kind = kind
+    return True
 
 
 def draw_notice(layout: Any, context: Any) -> None:

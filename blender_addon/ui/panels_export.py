@@ -6,11 +6,9 @@ from typing import Any
 
 import bpy
 
-from ..scene.compat import draw_progress
 from .op_export import made_takes
 from .operator import rig_of
-from .panels import VLOGGER_PT_animate
-from .session import session
+from .panels import VLOGGER_PT_animate, draw_errand
 
 
 class VLOGGER_PT_export(bpy.types.Panel):
@@ -44,16 +42,6 @@ class VLOGGER_PT_export(bpy.types.Panel):
             button.all_takes = all_takes
             for name in ("preset", "folder", "textures", "overwrite"):
                 setattr(button, name, getattr(settings, name))
-
-
-def draw_errand(layout: Any, kind: str) -> bool:
-    """How far an errand is, with the button that ends it; False if there is none."""
-    errand = session().errands.get(kind)
-    if errand is None:
-        return False
-    draw_progress(layout, errand.at.done, errand.at.stage)
-    layout.operator("vlogger.stop", icon="X").kind = kind
-    return True
 
 
 CLASSES = (VLOGGER_PT_export,)

@@ -25,8 +25,7 @@ def read_performance(path: Path, fps: float, descriptions: Descriptions) -> Take
     """
     suffix = path.suffix.lower()
     if suffix == ".npz":
-        names = array_names(path, "performance", "Choose a take, or an .npz of AMASS, SMPL-X or BEAT2.")
-        return read_amass(path, fps) if is_sequence(names) else read_take(path)
+        return read_take(path) if is_take(path) else read_amass(path, fps)
     if suffix == ".bvh":
         return read_bvh(path, descriptions)
     if suffix == ".csv":
@@ -34,3 +33,13 @@ def read_performance(path: Path, fps: float, descriptions: Descriptions) -> Take
     if suffix == ".json":
         return read_rhubarb(path, fps)
     raise AddonError(f"{path.name} is no performance that can be read. Choose one that ends in {', '.join(SUFFIXES)}.")
+
+
+def is_take(path: Path) -> bool:
+    """Whether a file is a take of our own, or nothing else that is known.
+
+    Raises AddonError if it can't be read.
+    """
+    return path.suffix.lower() == ".npz" and not is_sequence(
+        array_names(path, "performance", "Choose a take, or an .npz of AMASS, SMPL-X or BEAT2.")
+    )
