@@ -28,7 +28,7 @@ from .backend_folder import BackendFolder, Environment, python_in, size_of
 from .commands import CancelledError, CommandError, Commands
 from .environments import ask, notes
 from .errors import AddonError
-from .pip_words import PROGRESS, Progress, why
+from .pip_words import PROGRESS, Progress, plain_name, why
 from .pythons import NEEDED, QUIET, Python, fetch, look_at, places
 
 PATIENCE = 600.0
@@ -184,6 +184,7 @@ class Installer:
         folder.clean()
         before = folder.current()
         if before is not None and before.version == recipe.version and not before.has_python and self._mend(before):
+            self._next("")
             return f"vlogger {before.version} works again."
         self._check_disk()
         place = folder.begin()
@@ -288,16 +289,13 @@ class Installer:
         options += ["--progress-bar=raw"] if version >= (24, 1) else []
         options += ["--resume-retries=5"] if version >= (25, 1) else []
         progress = Progress(self.recipe.download)
-        first = len(_packages(place))
 
-        def look() -> list[Path]:
-            found = _packages(place)
+        def look() -> set[str]:
+            there = _packages(place)
             if progress.packages:
-                self._say(
-                    f"Unpacking: {len(found) - first} of {len(progress.packages)} packages",
-                    progress.done(len(found) - first),
-                )
-            return found
+                done = len(there.intersection(progress.packages))
+                self._say(f"Unpacking: {done} of {len(progress.packages)} packages", progress.done(done))
+            return there
 
         def hear(line: str) -> None:
             progress.hear(line)
@@ -313,7 +311,7 @@ class Installer:
                     "kept."
                 ) from error
             raise InstallError(why(error.lines)) from error
-        return len(_packages(place)) - first
+        return len(progress.packages)
 
     def _newer_pip(self, place: Path) -> tuple[int, ...]:
         """Update pip, if that can be done, and return its version."""
@@ -362,10 +360,10 @@ class Installer:
             self._state = replace(self._state, steps=(*steps[:at], done, *ahead), fraction=fraction)
 
 
-def _packages(place: Path) -> list[Path]:
-    """What is installed in an environment."""
+def _packages(place: Path) -> set[str]:
+    """The names of what is installed in an environment."""
     folder = "Lib/site-packages" if sys.platform == "win32" else f"lib/python{_PYTHON}/site-packages"
-    return sorted((place / folder).glob("*.dist-info"))
+    return {plain_name(path.name.partition("-")[0]) for path in (place / folder).glob("*.dist-info")}
 
 
 def _in_words(error: OSError) -> str:

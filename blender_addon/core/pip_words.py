@@ -82,7 +82,7 @@ class Progress:
             self._fetched, self._of_file = self._fetched + self._of_file, 0
             self._file = re.split(r"[-_]\d", match[1].rpartition("/")[2])[0]
         elif match := re.match(r"Installing collected packages: (.+)", line):
-            self.packages = tuple(match[1].split(", "))
+            self.packages = tuple(plain_name(name) for name in match[1].split(", "))
             self.words = f"Unpacking {len(self.packages)} packages"
 
     def done(self, installed: int) -> float:
@@ -90,6 +90,11 @@ class Progress:
         if self.packages:
             return _FETCHED + (_INSTALLED - _FETCHED) * min(installed / len(self.packages), 1.0)
         return _FETCHED * min((self._fetched + self._of_file) / self._expected, 0.97)
+
+
+def plain_name(package: str) -> str:
+    """A package's name as all its spellings have in common."""
+    return re.sub(r"[-_.]+", "-", package).lower()
 
 
 def why(lines: Sequence[str]) -> str:

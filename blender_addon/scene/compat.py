@@ -162,3 +162,37 @@ def why_offline() -> str:
     if bpy.app.online_access_override:
         return "Blender was started with --offline-mode, and installing needs the internet: start it without"
     return "Online access is off in Blender's preferences (System > Network), and installing needs the internet"
+
+
+def draw_online_switch(layout: Any, context: Any) -> None:
+    """Blender's own switch for online access, unless the command line has decided that."""
+    if not getattr(bpy.app, "online_access_override", True):
+        layout.prop(context.preferences.system, "use_online_access", text="Allow Online Access")
+
+
+def set_strip_end(strip: Any, end: int) -> None:
+    """Let a strip be seen up to the frame before `end`. 5.1 renamed the property."""
+    if hasattr(strip, "right_handle"):
+        strip.right_handle = end
+    else:
+        strip.frame_final_end = end
+
+
+def compositor_nodes(scene: Any) -> Any:
+    """The nodes of the scene's compositor, which is switched on if need be. Since 5.0 it is a node group."""
+    if hasattr(scene, "compositing_node_group"):
+        if scene.compositing_node_group is None:
+            scene.compositing_node_group = _compositor(scene.name)
+        return scene.compositing_node_group.nodes
+    scene.use_nodes = True
+    return scene.node_tree.nodes
+
+
+def _compositor(name: str) -> Any:
+    """A compositor that passes the render on, as older ones begin with."""
+    tree = bpy.data.node_groups.new(name, "CompositorNodeTree")
+    tree.interface.new_socket("Image", in_out="OUTPUT", socket_type="NodeSocketColor")
+    layers, output = tree.nodes.new("CompositorNodeRLayers"), tree.nodes.new("NodeGroupOutput")
+    output.location = (400, 0)
+    tree.links.new(layers.outputs["Image"], output.inputs["Image"])
+    return tree

@@ -8,6 +8,7 @@ import bpy
 from bpy.app.handlers import persistent
 
 from . import (
+    op_backend,
     op_character,
     op_export,
     op_import,
@@ -27,13 +28,14 @@ _CLASSES = (
     *op_take.CLASSES,
     *op_rig.CLASSES,
     *op_service.CLASSES,
+    *op_backend.CLASSES,
     *op_character.CLASSES,
     *op_import.CLASSES,
     *op_export.CLASSES,
     *panels.CLASSES,
     *panels_export.CLASSES,
 )
-_WITH_MORE = (properties, op_character, op_import)
+_WITH_MORE = (properties, op_character, op_import, op_backend)
 """They have properties or menus besides."""
 
 
@@ -87,5 +89,5 @@ def _start_over(*_: Any) -> None:
 def _redraw() -> None:
     for window in bpy.context.window_manager.windows:
         for area in window.screen.areas:
-            if area.type == "VIEW_3D":
+            if area.type in ("VIEW_3D", "PREFERENCES"):
                 area.tag_redraw()

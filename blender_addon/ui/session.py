@@ -143,11 +143,16 @@ class Session:
         self.notice = None
         self.client.connect(replace_service)
 
-    def close(self) -> None:
-        self.leave_file()
+    def disconnect(self) -> None:
+        """Leave the service; one that was started here ends. Whatever is asked for next looks for one anew."""
         if self._client is not None:
             self._client.close()
             self._client = None
+        self.service = ServiceChanged("", "")
+
+    def close(self) -> None:
+        self.leave_file()
+        self.disconnect()
 
     def tick(self) -> float:
         """Do a little; returns the seconds until the next time."""
