@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .names import JOINT_NAMES
+from .rotations import continuous, from_vectors, to_vectors
 from .take import Take
 
 Floats = NDArray[np.float32]
@@ -99,7 +100,7 @@ def _around_middle(rotations: Floats, factor: float) -> Floats:
 
 def _smoothed(take: Take, deviation: float) -> Take:
     """Gaussian smoothing by `deviation` frames, which leaves the lips alone where they close, and the blinks."""
-    poses = _gaussian(take.poses.reshape(len(take), -1), deviation).reshape(take.poses.shape)
+    poses = _smoothed_turns(take.poses, deviation)
     kept = _near(sealed_frames(take), max(round(_SEAL_MARGIN * take.fps), 1))[:, None]
     lips = np.array([name.startswith(("mouth", "jaw", "tongue")) for name in take.face_names])
     blinks = np.array([name.startswith("eyeBlink") for name in take.face_names])
@@ -107,6 +108,15 @@ def _smoothed(take: Take, deviation: float) -> Take:
     smooth = _gaussian(take.face, deviation)
     trans = _gaussian(take.trans, deviation)
     return replace(take, poses=poses, trans=trans, face=keep * take.face + (1 - keep) * smooth)
+
+
+def _smoothed_turns(poses: Floats, deviation: float) -> Floats:
+    """Axis-angle (T, J, 3), smoothed as quaternions: who turns round passes half a turn, where vectors jump."""
+    smooth = np.empty_like(poses)
+    for joint in range(poses.shape[1]):
+        turns = _gaussian(continuous(from_vectors(poses[:, joint])), deviation).astype(np.float64)
+        smooth[:, joint] = to_vectors(turns / np.linalg.norm(turns, axis=1, keepdims=True))
+    return smooth
 
 
 def _near(marks: NDArray[np.bool_], reach: int) -> Floats:

@@ -100,3 +100,14 @@ def test_weights_that_were_signed_stay_signed() -> None:
     take = speaking()
     signed = replace(take, face=take.face * 5 - 2, face_names=tuple(f"Exp{i:03}" for i in range(len(FACE))))
     assert np.array_equal(turn_dials(signed, Dials(jaw=0.5, head=0.2)).face, signed.face)
+
+
+def test_who_walks_round_is_smoothed_through_every_heading() -> None:
+    take = speaking()
+    heading = np.linspace(0, 2 * np.pi, len(take))
+    poses = take.poses.copy()
+    poses[:, 0] = np.outer((heading + np.pi) % (2 * np.pi) - np.pi, [0, 1, 0])  # jumps at half a turn
+    smooth = turn_dials(replace(take, poses=poses), Dials(smoothing=1.0)).poses[:, 0]
+    off = (smooth[20:-20, 1] - heading[20:-20] + np.pi) % (2 * np.pi) - np.pi
+    assert np.abs(off).max() < 0.01
+    assert np.abs(smooth[:, [0, 2]]).max() < 0.01
