@@ -122,7 +122,7 @@ def write_channels(channels: Iterable[Channel], frames: NDArray[np.float32], rep
     """
     for channel in channels:
         values = channel.values
-        if np.ptp(values, axis=0).max() <= _STILL:
+        if np.abs(values - values[:1]).max() <= _STILL:
             values = values[:1]
         for index, curve in enumerate(_curves(channel)):
             if replace:
@@ -165,18 +165,20 @@ def _curves(channel: Channel) -> Iterator[Any]:
 
 def _append(curve: Any, frames: NDArray[np.float32], values: NDArray[np.float32]) -> None:
     points = curve.keyframe_points
-    old = np.empty(len(points) * 2, np.float32)
-    points.foreach_get("co", old)
-    if len(values) == 1 and len(old) <= 2:
-        if len(old) and abs(old[1] - values[0]) <= _STILL:
+    old = np.empty((len(points), 2), np.float32)
+    points.foreach_get("co", old.ravel())
+    if len(values) == 1 and len(old) <= 1:
+        if len(old) and abs(old[0, 1] - values[0]) <= _STILL:
             return
         frames = frames[:1]
-    new = np.stack([frames, np.broadcast_to(values, frames.shape)], axis=1)
-    if len(old) == 2:  # it kept still up to now
-        step = frames[1] - frames[0] if len(frames) > 1 else np.float32(1)
-        new = np.concatenate([[[frames[0] - step, old[1]]], new])
-    points.add(len(new))
-    points.foreach_set("co", np.concatenate([old, new.ravel()]).astype(np.float32))
+    if len(old) == 1:  # it kept still up to now
+        step = frames[1] - frames[0] if len(frames) > 1 else 1
+        old = np.array([old[0], (frames[0] - step, old[0, 1])], np.float32)
+    all_keys = np.empty((len(old) + len(frames), 2), np.float32)
+    all_keys[: len(old)] = old
+    all_keys[len(old) :, 0], all_keys[len(old) :, 1] = frames, values
+    points.add(len(all_keys) - len(points))
+    points.foreach_set("co", all_keys.ravel())
     # Who makes them Bezier by hand gets smooth curves. The keys are in order, so `update` has nothing else to do.
     _set_all(points, interpolation="LINEAR", handle_left_type="AUTO_CLAMPED", handle_right_type="AUTO_CLAMPED")
 
