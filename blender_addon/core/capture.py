@@ -20,19 +20,13 @@ from .rest import Stance, stance_of
 from .rig import Rig, RigMapping
 from .rotations import from_vectors, inverse, multiply, rotate, to_vectors
 from .skeleton import PARENTS, REST, SIDES, local_poses
-from .take import Take
+from .take import FULL_JAW, FULL_LOOK, NECK_SHARE, Take
 
 Floats = NDArray[np.float64]
 
-FULL_JAW = 0.35
-"""Radians that the jaw opens at a jawOpen of 1, as in a take."""
-FULL_LOOK = np.radians(30.0)
-"""How far an eye turns at an eyeLook weight of 1, as in a take."""
 _MOVED = 0.005
 """Radians: an eye or a jaw that moves less was not recorded."""
 _SPINE = ("spine1", "spine2", "spine3")
-_NECK = 0.45
-"""The neck's part of the head's turn where the recording has no neck, as in a take."""
 _STILL = np.array([1.0, 0.0, 0.0, 0.0])
 
 
@@ -104,7 +98,7 @@ def _all_joints(seen: Dictionary[str, Floats]) -> dict[str, Floats]:
         elif joint in _SPINE:
             full[joint] = _spine_turn(joint, seen, full)
         elif joint == "neck" and "head" in seen:
-            full[joint] = _between(full[parent], seen["head"], _NECK)
+            full[joint] = _between(full[parent], seen["head"], NECK_SHARE)
         else:
             full[joint] = full[parent]
     return full

@@ -17,6 +17,13 @@ from .errors import AddonError
 from .names import JOINT_NAMES
 
 Floats = NDArray[np.float32]
+FULL_JAW = 0.35
+"""Radians that the jaw opens at a jawOpen of 1."""
+FULL_LOOK = float(np.radians(30.0))
+"""Radians that an eye turns at an eyeLook weight of 1."""
+NECK_SHARE = 0.45
+"""The neck's part of the head's turn."""
+
 _ARRAYS = ("fps", "poses", "trans", "arkit", "arkit_names")
 
 

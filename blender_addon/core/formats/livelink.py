@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ..errors import AddonError
 from ..names import JOINT_NAMES
 from ..rotations import about, multiply, to_vectors
-from ..take import Floats, Take
+from ..take import FULL_LOOK, NECK_SHARE, Floats, Take
 
 _TIMECODE = re.compile(r"(\d+):(\d+):(\d+)[:;](\d+)(?:\.(\d+))?")
 _LARGEST = 512 << 20
@@ -22,10 +22,6 @@ _USUAL_RATE = 60.0
 _HEAD = ("HeadYaw", "HeadPitch", "HeadRoll")
 _TURNS = ("Yaw", "Pitch", "Roll")
 _LEFT, _UP, _FORWARD = np.eye(3)
-_FULL_LOOK = np.radians(30.0)
-"""How far an eye turns at an eyeLook weight of 1, as in a take."""
-_NECK = 0.45
-"""The neck's part of the head's turn, as in a take."""
 
 
 def read_live_link(path: Path) -> Take:
@@ -83,14 +79,14 @@ def _poses(numbers: dict[str, NDArray[Any]]) -> Floats:
     poses = np.zeros((len(nothing), len(JOINT_NAMES), 3), np.float32)
     turned = multiply(multiply(about(_UP, -yaw), about(_LEFT, -pitch)), about(_FORWARD, roll))
     turn = to_vectors(turned)
-    poses[:, JOINT_NAMES.index("neck")] = _NECK * turn
-    poses[:, JOINT_NAMES.index("head")] = (1 - _NECK) * turn
+    poses[:, JOINT_NAMES.index("neck")] = NECK_SHARE * turn
+    poses[:, JOINT_NAMES.index("head")] = (1 - NECK_SHARE) * turn
     looks = {_arkit(name): column for name, column in numbers.items()}
     for side, left, right in (("left", "Out", "In"), ("right", "In", "Out")):
         to_left, to_right, up, down = (
             looks.get(f"eyeLook{way}{side.capitalize()}", nothing) for way in (left, right, "Up", "Down")
         )
-        vectors = _UP * ((to_left - to_right) * _FULL_LOOK)[:, None] + _LEFT * ((down - up) * _FULL_LOOK)[:, None]
+        vectors = _UP * ((to_left - to_right) * FULL_LOOK)[:, None] + _LEFT * ((down - up) * FULL_LOOK)[:, None]
         poses[:, JOINT_NAMES.index(f"{side}_eye_smplhf")] = vectors
     return poses
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ..errors import AddonError
 from ..names import JOINT_NAMES
-from ..take import Take
+from ..take import FULL_JAW, Take
 
 _LARGEST = 64 << 20
 _LONGEST = 24 * 3600.0
@@ -62,7 +62,7 @@ def read_rhubarb(path: Path, fps: float) -> Take:
     frames = int(np.ceil(cues[-1].end * fps)) + 1
     names, curves = _curves(cues, np.arange(frames) / fps, fps)
     rest = np.zeros((frames, len(JOINT_NAMES), 3), np.float32)
-    jaw = 0.35 * curves[:, names.index("jawOpen")]  # as in a take
+    jaw = FULL_JAW * curves[:, names.index("jawOpen")]
     rest[:, JOINT_NAMES.index("jaw"), 0] = jaw
     return Take(fps, rest, np.zeros((frames, 3), np.float32), curves.astype(np.float32), names)
 
