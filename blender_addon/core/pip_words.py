@@ -103,9 +103,7 @@ def why(lines: Sequence[str]) -> str:
     for pattern, sentence in _REASONS:
         if re.search(pattern, text):
             return sentence
-    if match := re.search(
-        r"No matching distribution found for (\S+)|Could not find a version that satisfies .*? (\S+)", text
-    ):
+    if match := re.search(r"No matching distribution found for (\S+)|satisfies the requirement (\S+)", text):
         name = re.split(r"[<>=!~;\[]", match[1] or match[2])[0]
         return (
             f"There is no {name} for this system ({platform.system()} {platform.machine()}), so the backend can't "

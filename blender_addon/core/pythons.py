@@ -55,6 +55,8 @@ def look_at(command: Sequence[str], commands: Commands) -> Python:
         facts = last_json(commands.run([*command, "-I", "-c", _LOOK], patience=30))
     except CommandError as error:
         raise AddonError(f"it can't be run: {error}") from error
+    if not facts:
+        raise AddonError("it does not answer as a Python does")
     version = ".".join(map(str, facts.get("version", ["?"])))
     if tuple(facts.get("version", ())[:2]) != NEEDED or facts.get("kind") != "CPython" or facts.get("bits") != 64:
         raise AddonError(f"it is {facts.get('kind', 'something else')} {version}, {facts.get('bits')} bit")
@@ -69,17 +71,11 @@ def look_at(command: Sequence[str], commands: Commands) -> Python:
 
 
 def fetch(uv: str, into: Path, cache: Path, temporary: Path, commands: Commands, say: Callable[[str], None]) -> Python:
-    """Fetch a Python for the environment in `into`. `uv` is the requirement of the program that does it.
+    """Fetch a Python for the environment into `into`. `uv` is the requirement of the program that does it.
 
     Raises CommandError if it can't be fetched, AddonError if what comes does not fit.
     """
-    program = shutil.which("uv")
-    if program is None:
-        bootstrap = temporary / "uv"
-        commands.run([sys.executable, "-I", "-m", "venv", bootstrap], say)
-        own = python_in(bootstrap)
-        commands.run([own, "-I", "-m", "pip", "install", *QUIET, "--cache-dir", cache, uv], say, patience=300)
-        program = str(own.with_name("uv.exe" if sys.platform == "win32" else "uv"))
+    program = _fetching_program(uv, cache, temporary, commands, say)
     commands.run(
         [
             program, "python", "install", _NAME, "--install-dir", into, "--no-bin", "--no-registry",
@@ -93,6 +89,22 @@ def fetch(uv: str, into: Path, cache: Path, temporary: Path, commands: Commands,
     if not found:
         raise AddonError(f"uv has put no Python {_NAME} into {into}")
     return look_at([str(found[-1])], commands)
+
+
+def _fetching_program(
+    uv: str, cache: Path, temporary: Path, commands: Commands, say: Callable[[str], None]
+) -> str | Path:
+    """uv, in an environment that Blender's own Python makes; if that has no pip, the user's own."""
+    bootstrap = python_in(temporary / "uv")
+    try:
+        commands.run([sys.executable, "-I", "-m", "venv", temporary / "uv"], say, patience=300)
+        commands.run([bootstrap, "-I", "-m", "pip", "install", *QUIET, "--cache-dir", cache, uv], say, patience=300)
+    except CommandError:
+        found = shutil.which("uv")
+        if found is None:
+            raise
+        return found
+    return bootstrap.with_name("uv.exe" if sys.platform == "win32" else "uv")
 
 
 QUIET = ("--no-input", "--no-user", "--disable-pip-version-check", "--no-warn-script-location")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.server
 import os
 import shutil
 import signal
@@ -11,11 +12,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import ClassVar
 
 import psutil
 import pytest
 from clients import REPOSITORY
-from standing_in import hang, recipe, write_sources
+from standing_in import hang, recipe, write_sources, write_wheel
 
 from blender_addon.core import installer as module
 from blender_addon.core.backend_folder import BackendFolder, usual_root
@@ -241,6 +243,51 @@ def test_what_stands_still_is_ended(folder, tmp_path):
     assert folder.current() is None
 
 
+class Index(http.server.BaseHTTPRequestHandler):
+    """Where pip finds packages, as PyPI does it: `files` by name; the missing ones are announced, and not there."""
+
+    files: ClassVar[dict[str, bytes]] = {}
+    fetched: ClassVar[list[str]] = []
+
+    def do_GET(self) -> None:
+        name = self.path.strip("/").rpartition("/")[2]
+        if self.path.startswith("/simple/"):
+            content = f'<a href="/files/{name}-1.0-py3-none-any.whl">{name}-1.0-py3-none-any.whl</a>'.encode()
+        else:
+            content = self.files.get(name, b"")
+        self.send_response(200 if content else 404)
+        self.send_header("Content-Length", str(len(content)))
+        if self.path.startswith("/files/"):
+            self.send_header("Cache-Control", "max-age=365000000, immutable, public")
+            self.fetched.append(name)
+        else:
+            self.send_header("Content-Type", "text/html")
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *_: object) -> None: ...
+
+
+def test_what_was_downloaded_is_not_downloaded_again(folder, tmp_path, monkeypatch):
+    first, second = (write_wheel(tmp_path / f"{name}-1.0-py3-none-any.whl") for name in ("first", "second"))
+    Index.files = {first.name: first.read_bytes()}
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Index) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        monkeypatch.delenv("PIP_NO_INDEX")
+        monkeypatch.setenv("PIP_INDEX_URL", f"http://127.0.0.1:{server.server_port}/simple")
+        monkeypatch.setenv("PIP_TRUSTED_HOST", f"127.0.0.1:{server.server_port}")  # pip keeps only what it trusts
+        sources = write_sources(tmp_path / "sources", needs=("first", "second"))
+        assert finished(Installer(recipe(sources, pip="first"), folder)).error is not None
+        assert not list(folder.root.glob("env-*"))
+        Index.files[second.name] = second.read_bytes()
+        state = finished(Installer(recipe(sources, pip="first"), folder))
+        server.shutdown()
+    assert state.error is None, state.error
+    assert Index.fetched.count(first.name) == 1
+    assert Index.fetched.count(second.name) == 2
+    assert not folder.downloads.exists()
+
+
 # What goes wrong
 
 
@@ -315,33 +362,42 @@ def test_pythons_that_do_not_fit_are_passed_over(folder, tmp_path, monkeypatch):
         "CPython 3.10.4",
         "3.11.4, 32 bit",
         "lacks ensurepip",
-        "something else",
-        "something else",
+        "does not answer",
         "can't be run: no",
     )
-    nothing = write_python(tmp_path / "uv", "cause: dns error", 1)
-    monkeypatch.setenv("PATH", str(Path(nothing).parent))
     monkeypatch.setattr(module, "places", lambda: [(Path(c).name, (c,)) for c in commands])
     state = finished(Installer(recipe(write_sources(tmp_path / "sources")), folder))
-    for reason in (*reasons, "not there: it can't be run", "fetched either: The download servers can't be reached"):
+    for reason in (
+        *reasons,
+        "not there: it can't be run",
+        "It could not be fetched either: There is no uv",
+        "python.org",
+    ):
         assert reason in str(state.error)
 
 
-def test_a_python_is_fetched_if_there_is_none(folder, tmp_path, monkeypatch):
+@pytest.mark.parametrize("own", [True, False], ids=["by a uv that is fetched first", "by the user's own uv"])
+def test_a_python_is_fetched_if_there_is_none(own, folder, tmp_path, monkeypatch):
     """Here `uv`, which would download one, is a script that makes a link to the Python of this test."""
-    uv = tmp_path / "uv"
-    own = os.path.realpath(sys.executable)
-    uv.write_text(
+    script = (
         "#!/bin/sh\n"
         'test "$1 $2 $3 $4" = "python install 3.11 --install-dir" || exit 9\n'
-        f'/bin/mkdir -p "$5/cpython-3.11.99/bin" && /bin/ln -s {own} "$5/cpython-3.11.99/bin/python3.11"\n'
+        'mkdir -p "$5/cpython-3.11.99/bin"\n'
+        f'ln -s {os.path.realpath(sys.executable)} "$5/cpython-3.11.99/bin/python3.11"\n'
     )
-    uv.chmod(0o755)
-    monkeypatch.setenv("PATH", str(tmp_path))
+    wheel = write_wheel(tmp_path / "uv-1.0-py3-none-any.whl", script)
+    user = tmp_path / "bin" / "uv"
+    user.parent.mkdir()
+    user.write_text(script)
+    user.chmod(0o755)
+    monkeypatch.setenv("PATH", str(user.parent), prepend=os.pathsep)
     old = write_python(tmp_path / "python", "nonsense")
     monkeypatch.setattr(module, "places", lambda: [("old", (old,))])
-    state = finished(Installer(recipe(write_sources(tmp_path / "sources")), folder))
+    fetching = recipe(write_sources(tmp_path / "sources"), uv=str(wheel) if own else "uv==1.0")
+    installer = Installer(fetching, folder)
+    state = finished(installer)
     assert state.error is None, state.error
+    assert any(f"{user} python install" in line for line in installer.log) != own
     assert folder.current().has_python
 
 
