@@ -9,6 +9,8 @@ pelvis, as game engines expect.
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,6 +33,7 @@ _TOWARDS = {
 """Where a bone points whose joint has several children; the head is drawn straight up."""
 _AHEAD = ("jaw", "left_eye_smplhf", "right_eye_smplhf", "left_ankle", "right_ankle", "left_foot", "right_foot")
 """Bones that point ahead; of these the Z axis is up, of all others it is in front."""
+_BODY = "vlogger_body"
 _SHORTEST = 0.005
 """Metres. Blender removes bones without length."""
 
@@ -41,6 +44,23 @@ class Character:
 
     armature: Any
     mesh: Any
+
+
+def remember_body(character: Character, sliders: Mapping[str, float], units: float) -> None:
+    """Note on the armature which avatar it is: the sliders, all at their defaults if there are none; and its units."""
+    character.armature[_BODY] = json.dumps({"sliders": dict(sliders), "units": units})
+
+
+def body_of(armature: Any) -> tuple[dict[str, float], NDArray[np.float64]] | None:
+    """The avatar's sliders, and what takes SMPL-X's coordinates to the armature's own (4, 4); None for others' rigs."""
+    try:
+        noted = json.loads(armature[_BODY])
+        sliders, units = dict(noted["sliders"]), float(noted["units"])
+    except (KeyError, TypeError, ValueError):
+        return None
+    placing = np.eye(4)
+    placing[:3, :3] = FROM_SMPLX * units
+    return sliders, placing
 
 
 def units_per_metre(scene: Any) -> float:

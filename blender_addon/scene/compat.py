@@ -80,6 +80,14 @@ def curves_of(id_block: Any) -> tuple[Any, Any]:
     return bag.fcurves, bag.groups
 
 
+def keyed_curves(id_block: Any) -> list[Any]:
+    """The F-curves that animate a data-block now, the NLA left out; none if no Action, or nothing of one, does."""
+    animation = animation_of(id_block)
+    if animation.action is None or (SLOTS and animation.slot is None):
+        return []
+    return list(curves_of(id_block)[0])
+
+
 @dataclass(frozen=True)
 class StripFrames:
     """Where a strip is: the frame on which its content would start and end, and those between which it is seen."""

@@ -23,7 +23,7 @@ from ..core.errors import AddonError
 from .actions import key_path
 from .as_it_was import AsItWas
 from .cast import Cast, applied, left_out
-from .compat import Animation, animation_of, curves_of
+from .compat import Animation, keyed_curves
 from .fbx_file import MOVES, Contents, FbxFile
 from .fbx_order import begin_at_zero, call_armature, call_take, hide_folders, lay_down_scale, rest
 from .fbx_skeleton import deform_skeleton, is_control_rig, reduce_skeleton
@@ -180,11 +180,9 @@ def _keep_still(scene: AsItWas, mesh: Any) -> None:
 
 def _moving(keys: Any, played: Played) -> int:
     """How many shape keys change in the take, within their sliders' ranges, by their curves."""
-    if animation_of(keys).action is None:
-        return 0
     ranges = {key_path(key.name): (key.slider_min, key.slider_max) for key in keys.key_blocks[1:]}
     found = 0
-    for curve in curves_of(keys)[0]:
+    for curve in keyed_curves(keys):
         if curve.data_path in ranges and not curve.mute:
             points = np.empty(len(curve.keyframe_points) * 2, np.float32)
             curve.keyframe_points.foreach_get("co", points)

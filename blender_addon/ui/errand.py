@@ -16,9 +16,10 @@ class At:
 
 
 Steps = Generator[At, None, str]
-"""The work itself. It yields how far it is, and returns a sentence for the user; closing it takes back what is half done.
+"""The work itself. It yields how far it is, and returns a sentence for the user.
 
-Between two steps anything may happen to Blender's objects: an undo makes all of them anew.
+Closed early, it takes back what is half done. Between two steps anything may happen to Blender's objects: an undo
+makes all of them anew.
 """
 
 

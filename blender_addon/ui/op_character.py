@@ -9,7 +9,7 @@ from bpy.props import FloatProperty
 from ..core.character import read_character
 from ..core.errors import AddonError
 from ..core.jobs import Ended, FileCame
-from ..scene.character import build_character
+from ..scene.character import build_character, remember_body, units_per_metre
 from ..scene.compat import user_folder
 from .op_take import safe_name
 from .operator import Operator
@@ -62,7 +62,7 @@ class VLOGGER_OT_add_character(Operator):
         sliders = {name: round(getattr(self, name), 4) for name in DEFAULTS}
         usual = {name: round(value, 4) for name, value in DEFAULTS.items()}
         if sliders == usual and _SHIPPED.is_file():
-            add_to_scene(context, _SHIPPED)
+            add_to_scene(context, _SHIPPED, {})
             return ""
         body = {name: DEFAULTS[name] if sliders[name] == usual[name] else value for name, value in sliders.items()}
         place = tuple(context.scene.cursor.location)
@@ -76,7 +76,7 @@ class VLOGGER_OT_add_character(Operator):
                 if update.error is not None:
                     session().tell(update.error)
                 elif came:
-                    add_to_scene(bpy.context, came[0], place)
+                    add_to_scene(bpy.context, came[0], body, place)
                     if not bpy.app.background:
                         bpy.ops.ed.undo_push(message="Add VLOGGER Character")
 
@@ -84,12 +84,13 @@ class VLOGGER_OT_add_character(Operator):
         return "The character is being built; the first one takes a minute or two."
 
 
-def add_to_scene(context: Any, path: Path, place: Any = None) -> None:
-    """Build a character's file at the 3D cursor, and make it the active object."""
+def add_to_scene(context: Any, path: Path, body: dict[str, float], place: Any = None) -> None:
+    """Build a character's file at the 3D cursor, and make it the active object; `body` are its sliders."""
     data = read_character(path)
     if context.mode != "OBJECT":
         raise AddonError("A character is added in Object Mode. Leave the mode you are in first.")
     character = build_character(context, data)
+    remember_body(character, body, units_per_metre(context.scene))
     character.armature.location = place if place is not None else context.scene.cursor.location
     for thing in context.selected_objects:
         thing.select_set(False)

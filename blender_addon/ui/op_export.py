@@ -81,7 +81,7 @@ class VLOGGER_OT_stop(Operator):
 
     def run(self, context: Any) -> str:
         session().stop(self.kind)
-        return ""
+        return "Cancelled. What was finished stays."
 
 
 def made_takes(armature: Any) -> list[Any]:

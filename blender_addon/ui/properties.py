@@ -74,6 +74,15 @@ class VloggerExportSettings(bpy.types.PropertyGroup):
     )
 
 
+class VloggerFramesSettings(bpy.types.PropertyGroup):
+    """How pictures of takes are made."""
+
+    strip: BoolProperty(
+        name="Into Sequencer",
+        description="When they are done, lay them over what is in the sequencer. Renders come from the sequencer then",
+    )
+
+
 class VloggerSceneSettings(bpy.types.PropertyGroup):
     """The panel's choices for the next take."""
 
@@ -109,6 +118,7 @@ class VloggerSceneSettings(bpy.types.PropertyGroup):
         name="Place Sound", description="Put the sound into the sequencer, if it is not heard yet", default=True
     )
     export: PointerProperty(type=VloggerExportSettings)
+    frames: PointerProperty(type=VloggerFramesSettings)
 
 
 class VloggerFaceAction(bpy.types.PropertyGroup):
@@ -124,6 +134,7 @@ class VloggerTake(bpy.types.PropertyGroup):
     action: PointerProperty(type=bpy.types.Action)
     faces: CollectionProperty(type=VloggerFaceAction)
     path: StringProperty(name="Take File", subtype="FILE_PATH")
+    image: PointerProperty(type=bpy.types.Image)
     start: FloatProperty(description="The scene's frame on which it begins")
     job: StringProperty(description="The service's name of the job that makes it; empty when it is made")
     jaw: _dial("Jaw", "How far the mouth opens; where the lips touch they still touch", update=_dials_turned)
@@ -170,7 +181,15 @@ class VloggerRigSettings(bpy.types.PropertyGroup):
     )
 
 
-CLASSES = (VloggerExportSettings, VloggerSceneSettings, VloggerFaceAction, VloggerTake, VloggerBone, VloggerRigSettings)
+CLASSES = (
+    VloggerExportSettings,
+    VloggerFramesSettings,
+    VloggerSceneSettings,
+    VloggerFaceAction,
+    VloggerTake,
+    VloggerBone,
+    VloggerRigSettings,
+)
 
 
 def register() -> None:

@@ -11,12 +11,14 @@ from . import (
     op_backend,
     op_character,
     op_export,
+    op_frames,
     op_import,
     op_rig,
     op_service,
     op_take,
     panels,
     panels_export,
+    panels_frames,
     preferences,
     properties,
 )
@@ -32,7 +34,9 @@ _CLASSES = (
     *op_character.CLASSES,
     *op_import.CLASSES,
     *op_export.CLASSES,
+    *op_frames.CLASSES,
     *panels.CLASSES,
+    *panels_frames.CLASSES,
     *panels_export.CLASSES,
 )
 _WITH_MORE = (properties, op_character, op_import, op_backend)

@@ -1,0 +1,56 @@
+"""The panel that makes pictures of a take."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import bpy
+
+from ..core.errors import AddonError
+from ..scene.camera import picture_size
+from .op_frames import wanted_frames
+from .operator import rig_of
+from .panels import VLOGGER_PT_animate, draw_errand, draw_text
+from .takes import shown_take
+
+
+class VLOGGER_PT_frames(bpy.types.Panel):
+    """Pictures of the shown take, as the scene's camera sees it."""
+
+    bl_space_type = "VIEW_3D"
+    bl_region_type = "UI"
+    bl_category = "VLOGGER"
+    bl_label = "Frames"
+    bl_parent_id = VLOGGER_PT_animate.__name__
+    bl_options = {"DEFAULT_CLOSED"}
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        armature = rig_of(context)
+        take = shown_take(armature) if armature is not None else None
+        return take is not None and not take.job
+
+    def draw(self, context: Any) -> None:
+        layout, scene, armature = self.layout, context.scene, rig_of(context)
+        layout.use_property_split, layout.use_property_decorate = True, False
+        draw_text(layout, "3D preview frames; photoreal ones come with the renderer.", context, "INFO")
+        column = layout.column()
+        column.prop(scene, "camera")
+        try:
+            frames = wanted_frames(scene, shown_take(armature))
+        except AddonError as error:
+            draw_text(column, str(error), context, "ERROR")
+            return
+        width, height = picture_size(scene)
+        draw_text(column, f"{len(frames)} frames, {frames.start} to {frames.stop - 1}, of {width} x {height}", context)
+        column.prop(scene.vlogger.frames, "strip")
+        if not draw_errand(layout, "frames"):
+            layout.operator("vlogger.render_frames", icon="RENDER_ANIMATION")
+        row = layout.row(align=True)
+        row.operator("vlogger.show_frames", icon="IMAGE_DATA")
+        row = layout.row(align=True)
+        row.operator("vlogger.frames_to_sequencer", icon="SEQUENCE")
+        row.operator("vlogger.frames_to_compositor", icon="NODE_COMPOSITING")
+
+
+CLASSES = (VLOGGER_PT_frames,)
