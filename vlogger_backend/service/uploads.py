@@ -79,8 +79,7 @@ class Uploads:
                         self._arriving[temporary] = max(size, expected)
                         await asyncio.to_thread(self._make_room, sum(self._arriving.values()))
                     await asyncio.to_thread(_add, file, digest, block)
-                what = what or recognise(b"")
-                await asyncio.to_thread(_finish, file, what)
+            what = what or recognise(b"")
             return await asyncio.to_thread(self._keep, temporary, digest.hexdigest(), what, clean_name(name), size)
         except OSError as error:
             raise LibraryFull("The upload could not be written; the disk of the library may be full.") from error
@@ -100,13 +99,17 @@ class Uploads:
         try:
             os.utime(path)  # it is here already, and new again
         except FileNotFoundError:
+            with open(file, "rb+") as whole:
+                if what.kind == "picture":
+                    check_pixels(whole, what.suffix)
+                os.fsync(whole.fileno())
             os.replace(file, path)
             sync_folder(path.parent)
         with self._lock:
             if self._names.get(id) != name:
                 kept = {upload.id for upload in self._library.find_uploads()}
                 self._names = {known: label for known, label in self._names.items() if known in kept} | {id: name}
-                with writing(self._labels) as temporary:
+                with suppress(InputError), writing(self._labels) as temporary:  # a name is not worth an upload
                     temporary.write_text(json.dumps(self._names, ensure_ascii=False), encoding="utf-8")
         return self._describe(path, size)
 
@@ -150,14 +153,6 @@ async def _gathered(blocks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
 def _add(file: IO[bytes], digest: hashlib._Hash, block: bytes) -> None:
     file.write(block)
     digest.update(block)
-
-
-def _finish(file: IO[bytes], what: Recognised) -> None:
-    file.flush()
-    if what.kind == "picture":
-        with open(file.name, "rb") as written:
-            check_pixels(written, what.suffix)
-    os.fsync(file.fileno())
 
 
 def _read_names(path: Path) -> dict[str, str]:
