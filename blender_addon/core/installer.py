@@ -28,7 +28,7 @@ from .backend_folder import BackendFolder, Environment, python_in, size_of
 from .commands import CancelledError, CommandError, Commands
 from .environments import ask, notes
 from .errors import AddonError
-from .pip_words import PROGRESS, Progress, plain_name, why
+from .pip_words import PROGRESS, Progress, plain_name, why, words_of
 from .pythons import NEEDED, QUIET, Python, fetch, look_at, places
 
 PATIENCE = 600.0
@@ -268,7 +268,7 @@ class Installer:
             self._say(f"Fetching Python {_PYTHON}")
             folder = self.folder
             python = fetch(
-                self.recipe.uv, place / "python", folder.downloads, folder.temporary, self._commands, self._say
+                self.recipe.uv, place / "python", folder.downloads, folder.temporary, self._commands, self._show
             )
             self._commands.run([python.path, "-I", "-m", "venv", *options, place], patience=300)
             return python
@@ -317,7 +317,7 @@ class Installer:
         """Update pip, if that can be done, and return its version."""
         self._say("Updating pip")
         with suppress(CommandError):  # why that is, the next command will say; or the old one will do
-            self._pip(place, ["--upgrade", "--retries=2", self.recipe.pip], self._say)
+            self._pip(place, ["--upgrade", "--retries=2", self.recipe.pip], self._show)
         said = " ".join(self._commands.run([python_in(place), "-I", "-m", "pip", "--version"]))
         match = re.search(r"\bpip (\d+)\.(\d+)", said)
         return (int(match[1]), int(match[2])) if match else (0,)
@@ -339,6 +339,10 @@ class Installer:
         with self._lock:
             waiting = [Step(name) for name, _ in steps]
             self._state = replace(self._state, steps=(replace(waiting[0], state="running"), *waiting[1:]), fraction=0.0)
+
+    def _show(self, line: str) -> None:
+        if words := words_of(line):
+            self._say(words)
 
     def _say(self, detail: str, done: float = 0.0) -> None:
         """Show what the present step does, and how far it is."""

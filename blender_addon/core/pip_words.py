@@ -76,8 +76,7 @@ class Progress:
             self._of_file = min(done, size)
             self.words = f"Downloading {self._file}: {done / 1e6:.0f} of {size / 1e6:.0f} MB"
             return
-        if not line.startswith(("WARNING", "DEPRECATION")):
-            self.words = line.partition(" (from ")[0]
+        self.words = words_of(line) or self.words
         if match := re.match(r"Downloading (\S+)", line):
             self._fetched, self._of_file = self._fetched + self._of_file, 0
             self._file = re.split(r"[-_]\d", match[1].rpartition("/")[2])[0]
@@ -90,6 +89,11 @@ class Progress:
         if self.packages:
             return _FETCHED + (_INSTALLED - _FETCHED) * min(installed / len(self.packages), 1.0)
         return _FETCHED * min((self._fetched + self._of_file) / self._expected, 0.97)
+
+
+def words_of(line: str) -> str:
+    """What to show of a line, "" if nothing."""
+    return "" if line.startswith(("WARNING", "DEPRECATION")) else line.partition(" (from ")[0]
 
 
 def plain_name(package: str) -> str:

@@ -107,7 +107,9 @@ def _fetching_program(
     return bootstrap.with_name("uv.exe" if sys.platform == "win32" else "uv")
 
 
-QUIET = ("--no-input", "--no-user", "--disable-pip-version-check", "--no-warn-script-location")
+QUIET = (
+    "--no-input", "--no-user", "--disable-pip-version-check", "--no-warn-script-location", "--progress-bar=off",
+)  # fmt: skip
 """Options with which pip asks nothing, and says nothing that is of no use here."""
 
 

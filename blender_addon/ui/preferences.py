@@ -128,8 +128,6 @@ def _draw_own(layout: Any, context: Any) -> None:
         text = f"vlogger {environment.version} is installed ({facts})"
         layout.label(text=text, icon="CHECKMARK" if fits and environment.has_python else "ERROR")
         _hint(layout, str(held.installer.folder.root), "BLANK1")
-        for note in environment.notes:
-            draw_text(layout, note, context, "INFO")
         if not environment.has_python:
             draw_text(layout, "Its Python is gone, as happens when Blender is moved or updated.", context, "BLANK1")
             _draw_buttons(layout, context, "Mend Backend", state, again=False)
@@ -137,6 +135,8 @@ def _draw_own(layout: Any, context: Any) -> None:
             draw_text(layout, f"This add-on is version {VERSION}; the two should be the same.", context, "BLANK1")
             _draw_buttons(layout, context, f"Update Backend to {VERSION}", state, again=False)
         else:
+            for note in environment.notes:
+                draw_text(layout, note, context, "INFO")
             _draw_buttons(layout, context, "Install Anew", state, again=True)
     _draw_outcome(layout, context, state)
 

@@ -34,6 +34,9 @@ def test_the_backend_is_installed_used_and_removed(blender, tmp_path, monkeypatc
     assert not found["error"], found["log"]
     assert found["installed"] == f"vlogger {VERSION} is installed."
     assert found["own"]
+    assert "is version 0.0.0, and this add-on" in found["old"]
+    assert "Press Mend" in found["lost"]
+    assert found["mended"] == f"vlogger {VERSION} works again."
     assert "Choose the environment first" in found["unchosen"]
     assert found["fits"].startswith(f"This is vlogger {VERSION} in Python 3.11.")
     assert "not a Python environment" in found["fits_not"]

@@ -6,13 +6,23 @@ SOURCES are those of a package that stands in the backend's place.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import bpy
 from leave import leave
-from use_panel import PACKAGE, refused
+from use_panel import PACKAGE
+
+
+def refused(act: Callable[[], object]) -> str:
+    """The sentence with which something refuses, or the words of its grey button."""
+    try:
+        act()
+    except Exception as error:
+        return str(error)
+    return ""
 
 
 def wait() -> Any:
@@ -65,6 +75,17 @@ def main(sources: str, version: str, place: str) -> dict[str, Any]:
     found["installed"] = state.said
     program = chosen_service().program
     found["own"] = program == root / "env-1" / "bin" / "python" and program.is_file()
+
+    marker = root / "env-1" / "vlogger.json"
+    written = marker.read_text()
+    marker.write_text(written.replace(version, "0.0.0"))
+    found["old"] = refused(chosen_service)
+    marker.write_text(written)
+    for link in (root / "env-1" / "bin").glob("python*"):
+        link.unlink()
+    found["lost"] = refused(chosen_service)
+    panel.install_backend()
+    found["mended"] = wait().said
 
     chosen.backend = "existing"
     found["unchosen"] = refused(panel.check_backend)
