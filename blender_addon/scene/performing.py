@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -27,9 +27,9 @@ from .rigs import face_meshes
 class Part:
     """What a take is keyed on: the scene and the armature by name, since undo makes Blender's objects anew.
 
-    mapping : finds how a take drives the rig; it is called in a thread
     start : the scene's frame on which the take begins; `rate` the scene's frames per second
     reach : how many frames around a pin bend to it
+    notes : sentences for the user on what of the rig can't be moved, or won't show
     bound : for few Bezier keys that are off by no more, instead of one on every frame
     """
 
@@ -39,11 +39,12 @@ class Part:
     start: float
     rate: float
     rig: Rig
-    mapping: Callable[[], RigMapping]
+    mapping: RigMapping
     dials: Dials = Dials()  # noqa: RUF009 (frozen)
     pins: RigPins = RigPins({}, {}, {})  # noqa: RUF009 (frozen)
     reach: float = 8.0
     bound: Bound | None = None
+    notes: tuple[str, ...] = ()
 
 
 class Performing:
@@ -59,7 +60,7 @@ class Performing:
         self.part = part
         self.frames = 0
         self.fps = 0.0
-        self.notes: tuple[str, ...] = ()
+        self.notes = part.notes
         self._pieces: list[tuple[int, Take | Path]] = []
         self._waiting: deque[tuple[int, Take | Path]] = deque()
         self._thread = ThreadPoolExecutor(1, "vlogger-retarget")
@@ -129,7 +130,7 @@ class Performing:
     def _prepare(self, first: int, curves: Take | Path) -> RigMotion:
         part = self.part
         take = read_take(curves) if isinstance(curves, Path) else curves
-        motion = retarget(turn_dials(take, part.dials), part.rig, part.mapping())
+        motion = retarget(turn_dials(take, part.dials), part.rig, part.mapping)
         if not part.pins:
             return motion
         step = part.rate / motion.fps

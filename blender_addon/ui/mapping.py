@@ -9,10 +9,12 @@ from typing import Any
 
 from ..core.corrections import Correction, read_correction, save_correction
 from ..core.descriptions import Descriptions, load_descriptions
+from ..core.errors import AddonError
 from ..core.matching import match_rig
 from ..core.names import JOINT_NAMES
 from ..core.rig import Rig, RigMapping
 from ..scene.compat import user_folder
+from ..scene.obstacles import usable
 from ..scene.rigs import read_rig
 
 _PACKAGE = Path(__file__).parents[1]
@@ -25,6 +27,34 @@ def mapping_of(armature: Any) -> tuple[Rig, RigMapping]:
     """
     rig = read_rig(armature)
     return rig, finder(rig)()
+
+
+class Mappings:
+    """How takes drive the rigs of this scene, found once for each: a control rig has to be measured for it."""
+
+    def __init__(self) -> None:
+        self._found: dict[Any, tuple[RigMapping, tuple[str, ...]]] = {}
+
+    def of(self, context: Any, armature: Any, anew: bool = False) -> tuple[Rig, RigMapping, tuple[str, ...]]:
+        """The rig, the mapping, and sentences for the user on what can't be moved or won't show. `anew` looks again.
+
+        Raises AddonError if the rig can't be animated, or a take would move nothing of it.
+        """
+        rig = read_rig(armature)
+        names = tuple(bone.name for bone in rig.bones), tuple((face.name, face.keys) for face in rig.faces)
+        if anew or (armature.name, names) not in self._found:
+            mapping, notes = usable(context, armature, finder(rig)())
+            if not mapping.bones and not mapping.face:
+                raise AddonError(
+                    f"{armature.name} has neither bones nor shape keys that a take could move. Open Rig in the panel "
+                    "and assign them."
+                )
+            self._found[armature.name, names] = mapping, tuple(notes)
+        return rig, *self._found[armature.name, names]
+
+    def forget(self) -> None:
+        """After a correction, or with another file."""
+        self._found.clear()
 
 
 def finder(rig: Rig) -> Callable[[], RigMapping]:

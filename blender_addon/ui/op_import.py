@@ -12,11 +12,10 @@ from ..core.errors import AddonError
 from ..core.formats.reading import SUFFIXES, is_take, read_performance
 from ..core.take import Take, save_take
 from ..scene.performing import Part
-from ..scene.rigs import read_rig
 from ..scene.sound import rate_of
 from .errand import At, Steps, run_through
-from .mapping import descriptions, finder, mapping_of
-from .op_take import check_usable, safe_name, takes_folder
+from .mapping import descriptions
+from .op_take import safe_name, takes_folder
 from .operator import Operator, no_rig, rig_of
 from .session import session
 from .takes import free_name
@@ -50,7 +49,7 @@ class VLOGGER_OT_import_take(Operator):
 
     def run(self, context: Any) -> str:
         scene, armature, path = context.scene, rig_of(context), Path(bpy.path.abspath(self.filepath))
-        check_usable(armature, mapping_of(armature)[1])
+        session().mappings.of(context, armature, anew=True)
         steps = _import(scene.name, armature.name, path, scene.frame_current, rate_of(scene), takes_folder())
         if self.wait:
             return run_through(steps)
@@ -71,11 +70,11 @@ def _import(scene: str, armature: str, path: Path, frame: int, rate: float, fold
     thing = bpy.data.objects.get(armature)
     if thing is None or bpy.data.scenes.get(scene) is None:
         raise AddonError(f"The rig {armature} is gone, so {path.name} was not keyed.")
-    rig = read_rig(thing)
+    rig, mapping, notes = session().mappings.of(bpy.context, thing)
     entry = thing.vlogger.takes.add()
     entry.name, entry.start, entry.path = free_name(thing, path.stem), frame, str(kept)
     thing.vlogger["take"] = len(thing.vlogger.takes) - 1
-    session().key(Part(scene, armature, entry.name, frame, rate, rig, finder(rig)), take)
+    session().key(Part(scene, armature, entry.name, frame, rate, rig, mapping, notes=notes), take)
     return f"{len(take) / take.fps:.1f} s of {path.name}."
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from .mapping import keep_correction, list_bones, mapping_of
 from .operator import Operator, no_rig, rig_of
+from .session import session
 
 
 class VLOGGER_OT_match_rig(Operator):
@@ -43,7 +44,9 @@ class VLOGGER_OT_keep_correction(Operator):
         return reason
 
     def run(self, context: Any) -> str:
-        return f"The correction is kept in {keep_correction(rig_of(context))}."
+        kept = keep_correction(rig_of(context))
+        session().mappings.forget()
+        return f"The correction is kept in {kept}."
 
 
 CLASSES = (VLOGGER_OT_match_rig, VLOGGER_OT_keep_correction)

@@ -11,14 +11,12 @@ from bpy.props import BoolProperty, FloatProperty
 
 from ..core.dials import Dials
 from ..core.errors import AddonError
-from ..core.rig import RigMapping
 from ..core.simplify import Bound
 from ..scene import sound as sounds
 from ..scene.compat import put_on_track, user_folder
 from ..scene.performing import Part
 from ..scene.rigs import face_meshes
 from ..scene.sound import SceneSound, rate_of
-from .mapping import mapping_of
 from .operator import Operator, no_rig, rig_of
 from .session import session
 from .takes import DIALS, forget_take, free_name, show_take, shown_take, take_file
@@ -64,8 +62,7 @@ class VLOGGER_OT_animate(Operator):
     def run(self, context: Any) -> str:
         scene, armature, settings = context.scene, rig_of(context), context.scene.vlogger
         sound = chosen_sound(scene)
-        rig, mapping = mapping_of(armature)
-        check_usable(armature, mapping)
+        rig, mapping, notes = session().mappings.of(context, armature, anew=True)
         folder = takes_folder()
         path = sounds.heard_file(sound, scene, folder)
         if self.another:
@@ -82,7 +79,7 @@ class VLOGGER_OT_animate(Operator):
             },
         }
         name = free_name(armature, f"{sound.name} {settings.seed}" if settings.seed else sound.name)
-        part = Part(scene.name, armature.name, name, sound.frame, rate_of(scene), rig, lambda: mapping)
+        part = Part(scene.name, armature.name, name, sound.frame, rate_of(scene), rig, mapping, notes=notes)
         take = armature.vlogger.takes.add()
         take.name, take.start, take.job = name, sound.frame, "asked"
         armature.vlogger["take"] = len(armature.vlogger.takes) - 1  # without showing it: nothing is there yet
@@ -255,20 +252,6 @@ def chosen_sound(scene: Any) -> SceneSound:
         if sound.source == "strip" and sound.name == settings.strip:
             return sound
     raise AddonError("The sequencer has no such sound strip. Add the sound there, or choose a file.")
-
-
-def check_usable(armature: Any, mapping: RigMapping) -> None:
-    """Raises AddonError if a take would move nothing of this rig, or nothing of it may be changed."""
-    if not mapping.bones and not mapping.face:
-        raise AddonError(
-            f"{armature.name} has neither bones nor shape keys that a take could move. Open Rig in the panel and "
-            "assign them."
-        )
-    if armature.library is not None:
-        raise AddonError(
-            f"{armature.name} is linked from {Path(armature.library.filepath).name} and can't be animated here. "
-            "Make it a library override: Object > Library Override > Make."
-        )
 
 
 def takes_folder() -> Path:

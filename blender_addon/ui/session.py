@@ -18,13 +18,13 @@ from ..core.client import Client
 from ..core.errors import AddonError
 from ..core.jobs import Answered, CurvesCame, Ended, FileCame, FrameCame, JobHandle, ServiceChanged
 from ..core.service_process import LocalService, RemoteService
+from ..core.simplify import Bound
 from ..core.take import Take, read_meta
 from ..scene.performing import Part, Performing
 from ..scene.pins import find_pins
-from ..scene.rigs import read_rig
 from ..scene.sound import place_sound, rate_of
 from .errand import Errand, Steps
-from .mapping import finder
+from .mapping import Mappings
 from .takes import dials_of, forget_take, remember_actions, show_take, shown_take, take_file, take_named
 
 _BUDGET = 0.012
@@ -66,6 +66,7 @@ class Session:
         self._files: dict[JobHandle, Callable[[Any], None]] = {}
         self.errands: dict[str, Errand] = {}
         self.making: dict[str, Making] = {}
+        self.mappings = Mappings()
         self.service = ServiceChanged("", "")
         self.notice: Notice | None = None
         self.longest_tick = 0.0
@@ -132,6 +133,7 @@ class Session:
         self._rekeying.clear()
         self._turned.clear()
         self._files.clear()
+        self.mappings.forget()
         for kind in list(self.errands):
             self.stop(kind)
 
@@ -282,20 +284,23 @@ class Session:
             if armature is not None and take is not None and not take.job and name not in self.making:
                 self.rekey(armature, take)
 
-    def rekey(self, armature: Any, take: Any) -> None:
-        """Key a take anew from its file, with its dials as they are; pinned keys are kept."""
+    def rekey(self, armature: Any, take: Any, bound: Bound | None = None) -> None:
+        """Key a take anew from its file, with its dials as they are; pinned keys are kept.
+
+        With a `bound` there are few keys that are off by no more.
+        """
         path = take_file(take)
         if path is None:
             self.tell(AddonError(f"The file of {take.name} is gone, so its dials do nothing. Make the take again."))
             return
         scene = bpy.context.scene
         try:
-            rig = read_rig(armature)
+            rig, mapping, _ = self.mappings.of(bpy.context, armature)
         except AddonError as error:
             self.tell(error)
             return
-        part = Part(scene.name, armature.name, take.name, take.start, rate_of(scene), rig, finder(rig), dials_of(take),
-                    find_pins(armature), armature.vlogger.pin_reach)  # fmt: skip
+        part = Part(scene.name, armature.name, take.name, take.start, rate_of(scene), rig, mapping, dials_of(take),
+                    find_pins(armature), armature.vlogger.pin_reach, bound)  # fmt: skip
         self.key(part, path)
 
     def key(self, part: Part, curves: Take | Path) -> None:
