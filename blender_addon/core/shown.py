@@ -97,17 +97,20 @@ class Painted:
         """`file` is where a picture is, by its number."""
         self._index = folder / "frames.json"
         self._file = file
-        self._made_of: dict[str, str] = {}
+        self._known: dict[str, str] = {}
+        self._old: dict[int, tuple[int, ...]] = {}
         with suppress(OSError, ValueError):  # none yet, or damaged: then all are made again
             found = json.loads(self._index.read_text("utf-8"))
-            self._made_of = {str(name): str(value) for name, value in found.items()} if isinstance(found, dict) else {}
+            self._known = {str(name): str(value) for name, value in found.items()} if isinstance(found, dict) else {}
 
     def missing(self, wanted: Mapping[int, str]) -> list[range]:
         """Which of the pictures are not there as they should be, in stretches."""
         runs: list[range] = []
         for number, made_of in sorted(wanted.items()):
-            if self._made_of.get(str(number)) == made_of and self._file(number).is_file():
+            identity = _identity(self._file(number))
+            if identity and self._known.get(str(number)) == f"{made_of} {identity[0]}":
                 continue
+            self._old[number] = identity
             if runs and runs[-1].stop == number:
                 runs[-1] = range(runs[-1].start, number + 1)
             else:
@@ -116,19 +119,29 @@ class Painted:
 
     def came(self, number: int, made_of: str) -> None:
         """A picture is there."""
-        self._made_of[str(number)] = made_of
+        size, *_ = _identity(self._file(number)) or (0,)
+        self._known[str(number)] = f"{made_of} {size}"
 
     def forget(self, numbers: Iterable[int]) -> None:
-        """Remove pictures: others are on their way."""
+        """Remove pictures that are still the ones that `missing` found: others are on their way, or there already."""
         for number in numbers:
-            self._made_of.pop(str(number), None)
-            with suppress(OSError):
-                self._file(number).unlink(missing_ok=True)
+            if _identity(self._file(number)) == self._old.get(number):
+                with suppress(OSError):
+                    self._file(number).unlink(missing_ok=True)
 
     def save(self) -> None:
         """Remember it all. What can't be remembered is made again some day."""
         with suppress(OSError):
             self._index.parent.mkdir(parents=True, exist_ok=True)
             part = self._index.with_suffix(".part")
-            part.write_text(json.dumps(self._made_of), "utf-8")
+            part.write_text(json.dumps(self._known), "utf-8")
             os.replace(part, self._index)
+
+
+def _identity(file: Path) -> tuple[int, ...]:
+    """Size, and what else tells a file from another one that took its name; () if there is none."""
+    try:
+        known = file.stat()
+    except OSError:
+        return ()
+    return known.st_size, known.st_mtime_ns, known.st_ino

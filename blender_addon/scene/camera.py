@@ -102,14 +102,14 @@ def watch_camera(
     done = 0
     try:
         while done < len(frames):
-            end = time.perf_counter() + _SLICE
             user, rig = _scene(scene), bpy.data.objects.get(armature)
             if rig is None:
                 raise AddonError(f"{armature} is gone, so no pictures can be made of it.")
             check_camera(user, rig)
             moving = [] if _stands_still(rig) else [rig]
             own = _own_scene(user, moving)
-            while done < len(frames) and time.perf_counter() < end:
+            end: float | None = None
+            while done < len(frames) and (end is None or time.perf_counter() < end):
                 frame = float(frames[done])
                 own.frame_set(int(np.floor(frame)), subframe=frame % 1.0)
                 depsgraph = own.view_layers[0].depsgraph
@@ -117,6 +117,7 @@ def watch_camera(
                 poses[done] = _pose(rig.evaluated_get(depsgraph) if moving else rig, placing, camera)
                 fields[done] = _field(user, camera)
                 done += 1
+                end = end or time.perf_counter() + _SLICE  # the first one takes longer than all others
             yield done / len(frames)
     finally:
         _leave()

@@ -123,6 +123,11 @@ def _folder(written: str) -> Path:
     return folder
 
 
+def _short(folder: Path) -> str:
+    """A folder as it fits into a panel."""
+    return folder.name or str(folder)
+
+
 def _files(names: list[str], folder: Path) -> dict[str, Path]:
     """A file for each take, named as it is as far as systems allow."""
     files: dict[str, Path] = {}
@@ -155,10 +160,10 @@ def _export(scene: str, armature: str, files: dict[str, Path], preset: Preset, t
                 raise AddonError(f"{error}. Look into Blender's console for more.") from error
         notes = cast.notes
     if len(written) == 1:
-        return " ".join([f"{path.name} is in {path.parent}: {written[0]}.", *notes])
+        return " ".join([f"{path.name} is in {_short(path.parent)}: {written[0]}.", *notes])
     same = {(found.bones, found.shapes) for found in written}
     inside = f", each with {written[0].bones} bones and {written[0].shapes} face shapes" if len(same) == 1 else ""
-    return " ".join([f"{len(written)} files are in {path.parent}{inside}.", *notes])
+    return " ".join([f"{len(written)} files are in {_short(path.parent)}{inside}.", *notes])
 
 
 CLASSES = (VLOGGER_OT_export_takes, VLOGGER_OT_stop)

@@ -231,7 +231,7 @@ def _paint(wish: Wish, rig: Rig, body: tuple[dict[str, float], Any] | None) -> S
         if wish.strip and look.image is not None:
             add_strip(bpy.data.scenes[wish.scene], look.image)
         kept = f", {before} of which were there already" if before else ""
-        return f"{len(wanted)} pictures of {wish.name} are in {wish.folder / 'frames'}{kept}."
+        return f"{len(wanted)} pictures of {wish.name} are in {wish.folder.name}{kept}."
     finally:
         if handle is not None and not handle.ended:
             handle.cancel()

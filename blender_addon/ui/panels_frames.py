@@ -42,7 +42,7 @@ class VLOGGER_PT_frames(bpy.types.Panel):
             draw_text(column, str(error), context, "ERROR")
             return
         width, height = picture_size(scene)
-        draw_text(column, f"{len(frames)} frames, {frames.start} to {frames.stop - 1}, of {width} x {height}", context)
+        draw_text(column, f"{len(frames)} of {width} x {height}, frames {frames.start} to {frames.stop - 1}", context)
         column.prop(scene.vlogger.frames, "strip")
         if not draw_errand(layout, "frames"):
             layout.operator("vlogger.render_frames", icon="RENDER_ANIMATION")

@@ -68,7 +68,7 @@ class VloggerExportSettings(bpy.types.PropertyGroup):
     folder: StringProperty(name="Folder", description="Where the files go", subtype="DIR_PATH", default="//")
     overwrite: BoolProperty(name="Overwrite", description="Replace files of the same names")
     textures: BoolProperty(
-        name="Textures Inside",
+        name="Textures",
         description="Put the textures into every file; else they stay where they are",
         default=True,
     )
@@ -78,7 +78,7 @@ class VloggerFramesSettings(bpy.types.PropertyGroup):
     """How pictures of takes are made."""
 
     strip: BoolProperty(
-        name="Into Sequencer",
+        name="Add Strip",
         description="When they are done, lay them over what is in the sequencer. Renders come from the sequencer then",
     )
 

@@ -93,5 +93,6 @@ def _start_over(*_: Any) -> None:
 def _redraw() -> None:
     for window in bpy.context.window_manager.windows:
         for area in window.screen.areas:
-            if area.type in ("VIEW_3D", "PREFERENCES"):
-                area.tag_redraw()
+            for region in area.regions if area.type in ("VIEW_3D", "PREFERENCES") else ():
+                if area.type == "PREFERENCES" or region.type == "UI":  # the view sees to itself
+                    region.tag_redraw()
