@@ -4,8 +4,9 @@
     python benchmarks/batch.py --lines 1000   # a small game
 
 The lines are short, as in games (4 to 16 words), spoken by the built-in voice and given with their text. Each row is
-`vlogger batch` in a process of its own, its start included. Memory is the largest sum over all its processes (resident
-size, in which what they share is counted for each). "again" is a second run, in which nothing has changed.
+`vlogger batch` in a process of its own, its start included. "CPU s" is the processor time of all its processes, which
+tells the cost on a machine that has other things to do too. Memory is the largest sum over them (resident size, in
+which what they share is counted for each). "again" is a second run, in which nothing has changed.
 """
 
 from __future__ import annotations
@@ -40,9 +41,10 @@ EVERY = 0.25
 
 @dataclass(frozen=True)
 class Cost:
-    """Seconds, and the largest sum of resident memory in bytes."""
+    """Seconds on the wall and of the processor, and the largest sum of resident memory in bytes."""
 
     seconds: float
+    processor: float
     memory: int
 
 
@@ -54,9 +56,8 @@ def main() -> None:
         folder = Path(name)
         sound = write_lines(folder, options.lines)
         print(f"{options.lines} lines, {sound:.0f} s of sound, {os.cpu_count()} cores")
-        print(
-            f"{'':<12}{'s':>8}{'lines/s':>9}{'x real time':>13}{'speed':>7}{'memory MB':>11}{'again s':>9}  same bytes"
-        )
+        heads = ("s", "CPU s", "lines/s", "x real time", "speed", "memory MB", "again s")
+        print(f"{'':<12}" + "".join(f"{head:>13}" for head in heads) + "  same bytes")
         first: Cost | None = None
         for row, arguments in ROWS.items():
             if "--cluster" in arguments and importlib.util.find_spec("ray") is None:
@@ -66,11 +67,11 @@ def main() -> None:
             cost, again = run(folder, out, arguments), run(folder, out, arguments)
             first = first or cost
             same = "yes" if contents(out) == contents(folder / next(iter(ROWS))) else "NO"
-            print(
-                f"{row:<12}{cost.seconds:>8.1f}{options.lines / cost.seconds:>9.2f}{sound / cost.seconds:>13.1f}"
-                f"{first.seconds / cost.seconds:>7.2f}{cost.memory / 2**20:>11.0f}{again.seconds:>9.1f}  {same}",
-                flush=True,
-            )
+            values = (
+                cost.seconds, cost.processor, options.lines / cost.seconds, sound / cost.seconds,
+                first.seconds / cost.seconds, cost.memory / 2**20, again.seconds,
+            )  # fmt: skip
+            print(f"{row:<12}" + "".join(f"{value:>13.2f}" for value in values) + f"  {same}", flush=True)
 
 
 def write_lines(folder: Path, lines: int) -> float:
@@ -102,11 +103,14 @@ def run(folder: Path, out: Path, arguments: list[str]) -> Cost:
         env={**os.environ, "PYTHONPATH": package},
     )
     ended, largest = threading.Event(), 0
+    processor: dict[int, float] = {}  # by process, as it was last seen
 
     def watch() -> None:
         nonlocal largest
         while not ended.wait(EVERY):
-            largest = max(largest, memory_of(process.pid))
+            family = family_of(process.pid)
+            largest = max(largest, sum(memory for _, memory in family.values()))
+            processor.update({pid: seconds for pid, (seconds, _) in family.items()})
 
     watcher = threading.Thread(target=watch)
     watcher.start()
@@ -116,22 +120,23 @@ def run(folder: Path, out: Path, arguments: list[str]) -> Cost:
     watcher.join()
     if code:
         raise SystemExit(f"vlogger batch ended with {code}")
-    return Cost(seconds, largest)
+    return Cost(seconds, sum(processor.values()), largest)
 
 
-def memory_of(pid: int) -> int:
-    """Resident bytes of a process and all that it has started."""
-    total = 0
+def family_of(pid: int) -> dict[int, tuple[float, int]]:
+    """Processor seconds and resident bytes of a process and of all that it has started, by their ids."""
+    costs = {}
     try:
         family = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
     except psutil.Error:
-        return 0
+        return {}
     for member in family:
         try:
-            total += member.memory_info().rss
+            times = member.cpu_times()
+            costs[member.pid] = (times.user + times.system, member.memory_info().rss)
         except psutil.Error:
             continue
-    return total
+    return costs
 
 
 def contents(folder: Path) -> dict[str, bytes]:
