@@ -3,9 +3,13 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from spoken import LINE
 
 from vlogger_backend.speech.voice import say
+
+settings.register_profile("shared machine", deadline=None)  # tests are not timed: benchmarks/ is for that
+settings.load_profile("shared machine")
 
 
 @pytest.fixture(scope="session")

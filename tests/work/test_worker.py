@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from worker_runs import assert_gone, at_stage, run, temporary_files
+from worker_runs import SOON, assert_gone, at_stage, run, temporary_files
 
 from vlogger_backend.avatars.library import load_avatar
 from vlogger_backend.renderers.camera import framing
@@ -59,19 +59,19 @@ def test_a_worker_gives_way_to_others(worker: WorkerProcess, line: Path, tmp_pat
     ("stage", "product"),
     [("Writing glTF", ".glb"), ("Drawing the preview", ".mp4"), ("Drawing the picture", ".png")],
 )
-def test_cancelling_takes_less_than_half_a_second(
+def test_cancelling_takes_effect_at_once(
     worker: WorkerProcess, line: Path, tmp_path: Path, stage: str, product: str
 ) -> None:
     outcome, seconds = at_stage(worker, animate(tmp_path, line, product), stage, worker.cancel)
     assert outcome == Cancelled()
-    assert seconds < 0.5
+    assert seconds < SOON
 
 
 def test_cancelling_a_shot(worker: WorkerProcess, take: Path, tmp_path: Path) -> None:
     task = Render(tmp_path, take, framing(load_avatar(), (160, 160)))
     outcome, seconds = at_stage(worker, task, "Drawing the shot", worker.cancel)
     assert outcome == Cancelled()
-    assert seconds < 0.5
+    assert seconds < SOON
 
 
 def test_cancelling_while_the_first_body_is_built_in_silence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -81,14 +81,14 @@ def test_cancelling_while_the_first_body_is_built_in_silence(tmp_path: Path, mon
     outcome, seconds = at_stage(worker, MakeCharacter(tmp_path, Body(age=0.2)), "Building", worker.cancel)
     worker.stop()
     assert outcome == Cancelled()
-    assert seconds < 0.5
+    assert seconds < SOON
 
 
 def test_cancelling_a_worker_that_is_not_warm_yet(line: Path, tmp_path: Path) -> None:
     worker = WorkerProcess("cold")
     outcome, seconds = at_stage(worker, animate(tmp_path, line), "Starting", worker.cancel)
     assert outcome == Cancelled()
-    assert seconds < 0.5
+    assert seconds < SOON
     cancelled: list[float] = []
 
     def cancel_when_it_is_there() -> None:
@@ -100,7 +100,7 @@ def test_cancelling_a_worker_that_is_not_warm_yet(line: Path, tmp_path: Path) ->
     other = threading.Thread(target=cancel_when_it_is_there)
     other.start()
     outcome = worker.run(animate(tmp_path, line), lambda event: None)
-    assert time.monotonic() - cancelled[0] < 0.5
+    assert time.monotonic() - cancelled[0] < SOON
     assert outcome == Cancelled()
     other.join()
     worker.stop()
@@ -118,7 +118,7 @@ def test_who_obeys_keeps_the_models_and_leaves_nothing_half_done(
     task = animate(tmp_path / "left", line, ".fbx") if stage == "Writing FBX" else animate(tmp_path / "left", minute)
     outcome, seconds = at_stage(worker, task, stage, worker.cancel)
     assert outcome == Cancelled()
-    assert seconds < 0.5
+    assert seconds < SOON
     assert worker.pid == pid
     assert pid is not None
     assert not psutil.Process(pid).children()
@@ -172,13 +172,13 @@ def test_who_wants_it_to_end_has_to_ask_its_parent(
 
 @POSIX
 def test_a_worker_that_hangs_is_ended(line: Path, minute: Path, tmp_path: Path) -> None:
-    worker = WorkerProcess("hanging", patience=4.0)
+    worker = WorkerProcess("hanging", patience=10.0)
     run(worker, animate(tmp_path, line))
     pid = worker.pid
     assert pid is not None
     outcome, seconds = at_stage(worker, animate(tmp_path, minute), "Listening", lambda: kill(worker, signal.SIGSTOP))
-    assert outcome == Died("The worker gave no sign for 4 seconds (Listening) and was ended: try it again.")
-    assert seconds < 6
+    assert outcome == Died("The worker gave no sign for 10 seconds (Listening) and was ended: try it again.")
+    assert seconds < 10 + SOON
     assert not psutil.pid_exists(pid)
     worker.stop()
 
@@ -191,7 +191,7 @@ def test_cancelling_a_worker_that_hangs(worker: WorkerProcess, minute: Path, tmp
 
     outcome, seconds = at_stage(worker, animate(tmp_path, minute), "Listening", hang_and_cancel)
     assert outcome == Cancelled()
-    assert seconds < 0.5
+    assert seconds < SOON
     assert worker.pid is None
 
 
