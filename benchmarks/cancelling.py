@@ -35,10 +35,9 @@ def main() -> None:
         for stage, task in _tasks(Path(folder), sounds, worker).items():
             measured = [_cancelled(worker, task, stage) for _ in range(times)]
             seconds = sorted(second for second, _ in measured)
+            least, middle, most = seconds[0], seconds[len(seconds) // 2], seconds[-1]
             kept = sum(kept for _, kept in measured)
-            print(
-                f"{stage:<22}{seconds[0]:8.3f}{seconds[len(seconds) // 2]:8.3f}{seconds[-1]:8.3f}  kept {kept} of {times}"
-            )
+            print(f"{stage:<22}{least:8.3f}{middle:8.3f}{most:8.3f}  kept {kept} of {times}")
         worker.stop()
 
 
