@@ -132,7 +132,7 @@ def _declared_duration(path: Path) -> float:
     """How long the file says it is, in seconds; 0 if it doesn't say."""
     import av
 
-    with _open(path) as container:
+    with open_container(path) as container:
         return (container.duration or 0) / av.time_base
 
 
@@ -182,7 +182,7 @@ def _without_rumble(pieces: Iterator[NDArray[np.float32]]) -> Iterator[NDArray[n
 def _mono_pieces(path: Path) -> Iterator[NDArray[np.float32]]:
     import av
 
-    container = _open(path)
+    container = open_container(path)
     try:
         if not container.streams.audio:
             raise InputError(f"{path} has no sound in it: choose a file with an audio track.")
@@ -210,7 +210,11 @@ def _mono_pieces(path: Path) -> Iterator[NDArray[np.float32]]:
         container.close()
 
 
-def _open(path: Path) -> InputContainer:
+def open_container(path: Path) -> InputContainer:
+    """A sound or video file, opened so that it can name no other file: no playlists, no addresses.
+
+    Raises InputError if it can't be read as sound.
+    """
     import av
 
     av.logging.set_level(av.logging.PANIC)
