@@ -16,6 +16,8 @@ _LEFT_OUT = frozenset({
     "LAPLACIANSMOOTH", "PARTICLE_SYSTEM", "COLLISION", "SURFACE",
 })  # fmt: skip
 """Modifiers that only refine a mesh: without them it is the same character."""
+_SMOOTHERS = ("Smooth by Angle", "Auto Smooth")
+"""Node groups that do so: what smooth shading is made of since Blender 4.1."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +101,8 @@ def _check_shapes(mesh: Any) -> None:
         if modifier.type != "ARMATURE" and not _refines(modifier):
             raise AddonError(
                 f"{mesh.name} has shape keys and the modifier {modifier.name}: with it the file would lose the face, "
-                "without it the shape. Apply it, or switch it off in viewport and render to export without it."
+                "without it the shape. Apply it before there are shape keys, or switch it off in viewport and render "
+                "to export without it."
             )
     if any(slot.link == "OBJECT" for slot in mesh.material_slots):
         raise AddonError(
@@ -126,7 +129,8 @@ def _active(mesh: Any) -> list[Any]:
 
 
 def _refines(modifier: Any) -> bool:
-    return modifier.type in _LEFT_OUT
+    nodes = modifier.node_group if modifier.type == "NODES" else None
+    return modifier.type in _LEFT_OUT or (nodes is not None and nodes.name.startswith(_SMOOTHERS))
 
 
 def _is_of(modifier: Any, armature: Any) -> bool:

@@ -230,6 +230,8 @@ def _paint(wish: Wish, rig: Rig, body: tuple[dict[str, float], Any] | None) -> S
         look.refresh(now=True)
         if wish.strip and look.image is not None:
             add_strip(bpy.data.scenes[wish.scene], look.image)
+        if not bpy.app.background:
+            bpy.ops.ed.undo_push(message=f"VLOGGER Pictures of {wish.name}")
         kept = f", {before} of which were there already" if before else ""
         return f"{len(wanted)} pictures of {wish.name} are in {wish.folder.name}{kept}."
     finally:
@@ -325,7 +327,7 @@ def _stage(there: int, count: int, handle: JobHandle) -> str:
     if handle.state in ("sending", "queued") or not there:
         return handle.stage or ("Waiting for the service" if handle.state == "sending" else handle.state.capitalize())
     left = f", {handle.left:.0f} s left" if handle.left is not None else ""
-    return f"{there} of {count} pictures{left}"
+    return f"{there} of {count}{left}"
 
 
 CLASSES = (

@@ -16,6 +16,7 @@ from bpy.props import (
     StringProperty,
 )
 
+from ..scene.compat import OVERRIDABLE_GROUP
 from ..scene.fbx import PRESETS
 from ..scene.sound import sounds_in
 
@@ -28,6 +29,10 @@ LANGUAGES = (
     ("hi", "Hindi", ""), ("ja", "Japanese (kana)", ""), ("ko", "Korean", ""), ("cmn", "Chinese (Mandarin)", ""),
     ("vi", "Vietnamese", ""), ("id", "Indonesian", ""), ("sw", "Swahili", ""),
 )  # fmt: skip
+
+
+LISTS = {"LIBRARY_OVERRIDABLE", "USE_INSERTION"}
+"""So that rigs that are library overrides have takes too."""
 
 
 def _dial(name: str, description: str, **more: Any) -> Any:
@@ -132,7 +137,7 @@ class VloggerTake(bpy.types.PropertyGroup):
     """One take of a rig: its Actions, the file that it is keyed from, and the dials as they are set for it."""
 
     action: PointerProperty(type=bpy.types.Action)
-    faces: CollectionProperty(type=VloggerFaceAction)
+    faces: CollectionProperty(type=VloggerFaceAction, override=LISTS)
     path: StringProperty(name="Take File", subtype="FILE_PATH")
     image: PointerProperty(type=bpy.types.Image)
     start: FloatProperty(description="The scene's frame on which it begins")
@@ -163,9 +168,9 @@ class VloggerBone(bpy.types.PropertyGroup):
 class VloggerRigSettings(bpy.types.PropertyGroup):
     """What belongs to one rig."""
 
-    takes: CollectionProperty(type=VloggerTake)
+    takes: CollectionProperty(type=VloggerTake, override=LISTS)
     take: IntProperty(name="Take", description="The take that is shown", update=_take_chosen)
-    bones: CollectionProperty(type=VloggerBone)
+    bones: CollectionProperty(type=VloggerBone, override=LISTS)
     bone: IntProperty(name="Joint")
     kind: StringProperty()
     face_kind: StringProperty()
@@ -194,7 +199,7 @@ CLASSES = (
 
 def register() -> None:
     bpy.types.Scene.vlogger = PointerProperty(type=VloggerSceneSettings)
-    bpy.types.Object.vlogger = PointerProperty(type=VloggerRigSettings)
+    bpy.types.Object.vlogger = PointerProperty(type=VloggerRigSettings, override=OVERRIDABLE_GROUP)
 
 
 def unregister() -> None:

@@ -154,7 +154,7 @@ def test_a_batch_is_told_and_can_be_cancelled_between_takes(exported):
     assert str(found["said Hero UNITY"]).startswith("2 files are in")
     assert "56 bones and 52 face shapes" in str(found["said Hero UNITY"])
     assert list(found["cancelled"]) == ["one.fbx"]
-    assert "Left out: Smoother of Face." in str(found["said smoother"])
+    assert "Left out: Smoother of Face, Shading of Face." in str(found["said smoother"])
 
 
 @pytest.mark.parametrize(

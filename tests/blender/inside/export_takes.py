@@ -117,19 +117,15 @@ def poses(armature: Any, first: int, last: int) -> dict[str, Any]:
 
 
 def load_takes(armature: Any, folder: str, start: int) -> None:
-    from blender_addon.scene.performing import Part
-    from blender_addon.ui.mapping import mapping_of
     from blender_addon.ui.session import session
 
     bpy.context.view_layer.objects.active = armature
     bpy.context.scene.vlogger.rig = armature
     bpy.context.scene.frame_set(start)
-    rig, mapping = mapping_of(armature)
     for name in ("one", "two"):
         entry = armature.vlogger.takes.add()
         entry.name, entry.start, entry.path = name, start, str(Path(folder) / f"{name}.npz")
-        part = Part(bpy.context.scene.name, armature.name, name, start, FPS, rig, lambda: mapping)
-        session().key(part, Path(entry.path))
+        session().rekey(armature, entry)
         work()
 
 
@@ -234,6 +230,8 @@ def main(folder: str) -> dict[str, Any]:
     found["refused absolute"] = refused(panel.export_takes, folder=bad)
     face.data.shape_keys.use_relative = True
     face.modifiers.new("Smoother", "SUBSURF")
+    shading = face.modifiers.new("Shading", "NODES")
+    shading.node_group = bpy.data.node_groups.new("Smooth by Angle.001", "GeometryNodeTree")
     panel.export_takes(wait=False, folder=str(out / "smoother"))
     work()
     found["said smoother"] = said()

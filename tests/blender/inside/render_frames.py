@@ -64,9 +64,6 @@ def main(folder: str, python: str, character: str, sound: str) -> dict[str, Any]
     from blender_addon.core.character import read_character
     from blender_addon.scene.character import build_character
     from blender_addon.scene.compat import keyed_curves, strips_of
-    from blender_addon.scene.performing import Part
-    from blender_addon.scene.rigs import read_rig
-    from blender_addon.ui.mapping import finder
     from blender_addon.ui.session import session
 
     chosen = bpy.context.preferences.addons[PACKAGE].preferences
@@ -185,8 +182,7 @@ def main(folder: str, python: str, character: str, sound: str) -> dict[str, Any]
     entry = rig.takes.add()
     entry.name, entry.start, entry.path = "copy", 12.5, take.path
     scene.vlogger.rig = foreign
-    read = read_rig(foreign)
-    session().key(Part(scene.name, foreign.name, "copy", 12.5, 25, read, finder(read)), Path(entry.path))
+    session().rekey(foreign, entry)
     work()
     scene.frame_start, scene.frame_end = FIRST, LAST
     look_at(camera, foreign, 9)
