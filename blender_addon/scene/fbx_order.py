@@ -121,8 +121,9 @@ def lay_down_scale(file: FbxFile) -> None:
 def hide_folders(file: FbxFile, written: str, name: str) -> None:
     """Textures that are inside are named by the file's own folder: `name`, not the name that it was written under."""
     for _, video in file.of_kind(b"Video"):
-        inside = any(part.id == b"Content" and part.props[0] for part in video.elems)
-        relative = child(video, b"RelativeFilename").props[0].replace(written.encode(), name.encode())
+        path = child(video, b"RelativeFilename").props[0]
+        inside = written.encode() in path or any(part.id == b"Content" and part.props[0] for part in video.elems)
+        relative = path.replace(written.encode(), name.encode())
         things = [video, *(file.objects[id] for id in file.parents.get(video.props[0], ()))] if inside else []
         for thing in things:
             set_property(thing, "Path", [relative])
