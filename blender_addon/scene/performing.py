@@ -148,3 +148,7 @@ class Performing:
         armature.update_tag()
         for mesh in face_meshes(armature):
             mesh.data.shape_keys.update_tag()
+        for window in bpy.context.window_manager.windows:
+            for area in window.screen.areas:
+                if area.type == "VIEW_3D":
+                    area.tag_redraw()
