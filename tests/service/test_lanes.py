@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -70,8 +71,13 @@ def queue(library: Library) -> Iterator[Queue]:
 
 
 def workers() -> list[psutil.Process]:
-    """The worker processes that we have started."""
-    return [child for child in psutil.Process().children() if "vlogger_backend.work.child" in child.cmdline()]
+    """The worker processes that we have started, and that have not ended."""
+    found = []
+    for child in psutil.Process().children():
+        with suppress(psutil.NoSuchProcess):
+            if "vlogger_backend.work.child" in " ".join(child.cmdline()):
+                found.append(child)
+    return found
 
 
 @pytest.fixture(scope="module")
