@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 from vlogger_backend.avatars.library import load_avatar
-from vlogger_backend.renderers.camera import framing
+from vlogger_backend.camera import framing
 from vlogger_backend.request import Body, Request
 from vlogger_backend.speech.voice import say
 from vlogger_backend.work.process import WorkerProcess

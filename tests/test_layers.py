@@ -12,19 +12,23 @@ FLOORS = {
     "speech": 1,
     "performance": 2,
     "avatars": 2,
-    "exports": 3,
-    "renderers": 3,
-    "animate": 4,
-    "products": 4,
-    "work": 5,
-    "doctor": 5,
-    "service": 6,
-    "batch": 6,
-    "demo": 7,
-    "cli": 8,
+    "portraits": 3,
+    "exports": 4,
+    "renderers": 4,
+    "animate": 5,
+    "products": 5,
+    "work": 6,
+    "doctor": 6,
+    "service": 7,
+    "batch": 7,
+    "demo": 8,
+    "cli": 9,
 }
 """Rooms (folders) and single modules; those without a floor (errors, files, progress, request) may be used by all."""
-HEAVY = {"torch", "bpy", "anny", "librosa", "pyrender", "OpenGL", "matplotlib", "av", "pocketsphinx", "trimesh", "ray"}
+HEAVY = {
+    *("torch", "bpy", "anny", "librosa", "pyrender", "OpenGL", "matplotlib", "av", "pocketsphinx", "trimesh", "ray"),
+    *("mediapipe", "cv2", "diffusers", "transformers", "c2pa", "skimage"),
+}
 
 
 def imports_of(tree: ast.AST, path: Path) -> Iterator[str]:

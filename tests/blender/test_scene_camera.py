@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from vlogger_backend.renderers.camera import Camera
+from vlogger_backend.camera import Camera
 
 
 @pytest.fixture(scope="session")

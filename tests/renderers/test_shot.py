@@ -14,10 +14,10 @@ from scipy import ndimage
 from vlogger_backend.avatars.avatar import Avatar, Material, Morph
 from vlogger_backend.avatars.library import load_avatar
 from vlogger_backend.avatars.posing import posed_vertices
+from vlogger_backend.camera import Camera, framing
 from vlogger_backend.errors import InputError
 from vlogger_backend.motion.motion import Motion
 from vlogger_backend.motion.names import ARKIT_INDEX, ARKIT_NAMES, JOINT_INDEX, JOINT_NAMES
-from vlogger_backend.renderers.camera import Camera, framing
 from vlogger_backend.renderers.shot import render_shot
 
 UP = (0.0, 1.0, 0.0)

@@ -17,8 +17,8 @@ import pytest
 from by_hand import SOUND, animate, check_whole, content, new_library, work_by_hand
 from disks import fill
 
+from vlogger_backend.camera import Camera
 from vlogger_backend.errors import InputError
-from vlogger_backend.renderers.camera import Camera
 from vlogger_backend.request import Body, Request
 from vlogger_backend.service.errors import Conflict, JobNotFound, LibraryFull
 from vlogger_backend.service.jobs import AnimateJob, CharacterJob, Job, RenderJob, State, Submission

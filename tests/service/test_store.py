@@ -15,8 +15,8 @@ import pytest
 from by_hand import animate
 from disks import fill
 
+from vlogger_backend.camera import Camera
 from vlogger_backend.errors import InputError
-from vlogger_backend.renderers.camera import Camera
 from vlogger_backend.request import Body, Request
 from vlogger_backend.service.errors import LibraryFull
 from vlogger_backend.service.jobs import AnimateJob, CharacterJob, Job, RenderJob, State, Submission

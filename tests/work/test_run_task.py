@@ -13,9 +13,9 @@ from blender_addon.core.character import read_character
 from blender_addon.core.take import read_take as read_addon_take
 from vlogger_backend.animate import Animator
 from vlogger_backend.avatars.library import load_avatar
+from vlogger_backend.camera import framing
 from vlogger_backend.motion.take import read_take
 from vlogger_backend.progress import no_progress
-from vlogger_backend.renderers.camera import framing
 from vlogger_backend.request import Body, Request
 from vlogger_backend.work.process import WorkerProcess
 from vlogger_backend.work.run import Kept, outcome_of

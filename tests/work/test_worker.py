@@ -15,7 +15,7 @@ import pytest
 from worker_runs import SOON, assert_gone, at_stage, run, temporary_files
 
 from vlogger_backend.avatars.library import load_avatar
-from vlogger_backend.renderers.camera import framing
+from vlogger_backend.camera import framing
 from vlogger_backend.request import Body, Request
 from vlogger_backend.work.process import WorkerProcess
 from vlogger_backend.work.task import Advanced, Animate, Cancelled, Died, Done, MakeCharacter, Render

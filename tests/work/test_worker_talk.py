@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vlogger_backend.renderers.camera import Camera
+from vlogger_backend.camera import Camera
 from vlogger_backend.request import Body, Request, Style
 from vlogger_backend.work.task import (
     Advanced,

@@ -11,9 +11,9 @@ import numpy as np
 
 from ..avatars.avatar import Avatar
 from ..avatars.posing import posed_vertices
+from ..camera import framing
 from ..motion.motion import Motion
 from ..progress import Progress, no_progress
-from .camera import framing
 from .stage import Picture, Stage
 
 Shot = Literal["body", "face"]

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from ..avatars.avatar import Avatar
 from ..avatars.posing import posed_vertices
+from ..camera import Camera
 from ..errors import InputError
 from ..motion.motion import Motion
 from ..progress import Progress, no_progress
-from .camera import Camera
 from .stage import Picture, Stage
 
 

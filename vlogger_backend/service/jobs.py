@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Literal
 
-from ..renderers.camera import Camera
+from ..camera import Camera
 from ..request import Body, Request
 
 Product = Literal["fbx", "glb", "mp4", "png"]

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..renderers.camera import Camera
+from ..camera import Camera
 from ..request import Body, Request
 
 

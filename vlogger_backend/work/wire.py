@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Any, get_type_hints
 
-from ..renderers.camera import Camera
+from ..camera import Camera
 from ..request import Body, request_from_dict
 from .task import (
     Advanced,

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
 from vlogger_backend.avatars.library import load_avatar
+from vlogger_backend.camera import MOST_PIXELS, Camera, framing
 from vlogger_backend.errors import InputError
 from vlogger_backend.motion.names import JOINT_INDEX
-from vlogger_backend.renderers.camera import MOST_PIXELS, Camera, framing
 
 HERE = (1.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 1.5, 0.0, 0.0, 1.0, 3.0)
 

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import InputError
-from ..motion.names import JOINT_INDEX
+from .errors import InputError
+from .motion.names import JOINT_INDEX
 
 if TYPE_CHECKING:
-    from ..avatars.avatar import Avatar
+    from .avatars.avatar import Avatar
 
 SIZES = (16, 4096)
 """The least and the most pixels each way."""
