@@ -1,0 +1,1 @@
+"""Portraits: one photo of a person, fitted."""
