@@ -22,7 +22,7 @@ from PIL import Image
 from serving import TOKEN, Served, served, until
 
 from vlogger_backend.errors import InputError
-from vlogger_backend.service.kinds import HEAD, check_pixels, recognise
+from vlogger_backend.kinds import HEAD, check_pixels, recognise
 from vlogger_backend.service.uploads import LONGEST_NAME, MOST, clean_name
 
 

@@ -21,8 +21,8 @@ from typing import IO
 
 from ..errors import InputError
 from ..files import writing
+from ..kinds import HEAD, FileKind, Recognised, check_pixels, recognise
 from .errors import LibraryFull, NotFound
-from .kinds import HEAD, FileKind, Recognised, check_pixels, recognise
 from .library import Library, sync_folder
 from .queue import Queue
 

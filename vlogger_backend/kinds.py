@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import BinaryIO, Literal
 
-from ..errors import InputError
+from .errors import InputError
 
 FileKind = Literal["sound", "picture", "take"]
 
