@@ -112,6 +112,12 @@ def check(address: Address, patience: Patience) -> Found:
     return Found(address, health)
 
 
+def seems_to_run(library: Path) -> bool:
+    """Whether a service has written that it runs on `library`, and its process is there; it is not asked."""
+    pid = _written(library).get("pid")
+    return type(pid) is int and _runs(pid)
+
+
 def shut_down(library: Path, patience: Patience) -> None:
     """End the service that runs on `library`, of whatever version, and wait until it is gone. Its jobs are kept.
 

@@ -1,6 +1,6 @@
-"""The backend as the preferences show it: what is installed, what goes on, and what an environment or a service said.
+"""The backend as preferences and panel show it: what is installed, what goes on, what an environment or a service said.
 
-Threads do the work; a timer looks at them while there is something to see, and has the preferences drawn anew.
+Threads do the work; a timer looks at them while there is something to see, and has them drawn anew.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from ..core.installer import Installer, Recipe
 from ..core.service_process import shut_down
 from ..core.version import VERSION
 from ..scene.compat import user_folder
+from .drawing import redraw
 
 _PACKAGE = Path(__file__).parents[1]
 _QUICK = 0.15
@@ -80,7 +81,7 @@ class Backend:
             self.environment = self.installer.folder.current()
             if state.error is None:
                 self._ended(state.doing)
-        _redraw()
+        redraw()
         return _QUICK if state.busy or self.asking else None
 
     def close(self) -> None:
@@ -99,13 +100,6 @@ def sources() -> Path:
 
 def _look() -> float | None:
     return backend().look() if _held else None
-
-
-def _redraw() -> None:
-    for window in bpy.context.window_manager.windows:
-        for area in window.screen.areas:
-            if area.type == "PREFERENCES":
-                area.tag_redraw()
 
 
 _held: list[Backend] = []

@@ -14,8 +14,8 @@ from ..core.report import report
 from ..core.service_process import check
 from ..scene.compat import why_offline
 from .backend import backend, close_backend, facts, open_backend, size
+from .chosen import library_of, preferences
 from .operator import Operator
-from .preferences import library_of, preferences
 from .session import session
 
 

@@ -27,6 +27,7 @@ from ..scene.character import body_of
 from ..scene.pictures import Span, add_node, add_strip, picture, refresh, sequence_of, show_beside, show_in_editors
 from ..scene.rigs import read_rig
 from ..scene.sound import rate_of
+from .chosen import why_no_service
 from .errand import At, Steps
 from .mapping import descriptions, finder
 from .op_take import safe_name, takes_folder
@@ -91,7 +92,7 @@ class VLOGGER_OT_render_frames(Operator):
             return "This take is still being made"
         if take_file(take) is None:
             return "The file of this take is gone: make the take again"
-        return "Pictures are being made: cancel, or wait" if "frames" in session().errands else ""
+        return "Pictures are being made: cancel, or wait" if "frames" in session().errands else why_no_service()
 
     def run(self, context: Any) -> str:
         armature = rig_of(context)

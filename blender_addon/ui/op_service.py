@@ -44,8 +44,8 @@ class VLOGGER_OT_copy_report(Operator):
         if notice is None:
             return ""
         facts = {"Blender": bpy.app.version_string, "Service": masked(held.service.sentence) or "not asked yet"}
-        lines = held.client.last_lines
-        context.window_manager.clipboard = report(notice.error or RuntimeError(notice.sentence), facts, lines)
+        error = notice.error or RuntimeError(notice.sentence)
+        context.window_manager.clipboard = report(error, facts, held.service_lines)
         return "The report is on the clipboard."
 
 

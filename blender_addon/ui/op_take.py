@@ -17,6 +17,7 @@ from ..scene.compat import put_on_track, user_folder
 from ..scene.performing import Part
 from ..scene.rigs import face_meshes
 from ..scene.sound import SceneSound, rate_of
+from .chosen import why_no_service
 from .operator import Operator, no_rig, rig_of
 from .session import session
 from .takes import DIALS, forget_take, free_name, show_take, shown_take, take_file
@@ -57,7 +58,7 @@ class VLOGGER_OT_animate(Operator):
         reason = no_rig(context)
         if not reason and rig_of(context).name in session().making:
             return "A take of this rig is being made: cancel it, or wait"
-        return reason
+        return reason or why_no_service()
 
     def run(self, context: Any) -> str:
         scene, armature, settings = context.scene, rig_of(context), context.scene.vlogger

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-import blf
 import bpy
 
 from ..core.service_process import OtherVersionError, StartError
-from ..scene.compat import draw_progress, set_font_size
+from ..scene.compat import draw_progress, why_offline
+from .backend import backend, clock, size
+from .chosen import preferences, why_no_service
+from .drawing import draw_errand, draw_hint, draw_text
 from .operator import no_rig, rig_of
 from .session import session
 from .takes import DIALS, shown_take, take_file
-
-_MARGIN = 100.0
-"""Pixels of the sidebar's width, at the usual scale, that a line of text in a box can't use: tabs, margins, icon."""
 
 
 class _Panel:
@@ -29,6 +28,7 @@ class VLOGGER_PT_animate(_Panel, bpy.types.Panel):
     bl_label = "VLOGGER"
 
     def draw(self, context: Any) -> None:
+        session().seen()
         layout, settings = self.layout, context.scene.vlogger
         layout.use_property_split, layout.use_property_decorate = True, False
         column = layout.column()
@@ -42,7 +42,7 @@ class VLOGGER_PT_animate(_Panel, bpy.types.Panel):
         armature = rig_of(context)
         column.prop(settings, "rig", text="Rig")
         if settings.rig is None and armature is not None:
-            _hint(column, f"Active: {armature.name}", "ARMATURE_DATA")
+            draw_hint(column, f"Active: {armature.name}", "ARMATURE_DATA")
         column.prop(settings, "seed")
         column.prop(settings, "place_sound")
         self._button(context, armature)
@@ -59,6 +59,7 @@ class VLOGGER_PT_animate(_Panel, bpy.types.Panel):
             reason = no_rig(context)
             if reason:
                 draw_text(layout, reason, context, "INFO")
+            draw_backend(layout, context)
             return
         handle, seconds = making.handle, making.performing.frames / max(making.performing.fps, 1.0)
         waiting = "Waiting for the service" if handle.state == "sending" else handle.state.capitalize()
@@ -191,23 +192,42 @@ class VLOGGER_PT_rig(_Panel, bpy.types.Panel):
         layout.operator("vlogger.keep_correction", icon="FILE_TICK")
 
 
-def draw_errand(layout: Any, kind: str) -> bool:
-    """How far an errand is, with the button that ends it; False if there is none."""
-    errand = session().errands.get(kind)
-    if errand is None:
-        return False
-    draw_progress(layout, errand.at.done, errand.at.stage)
-    layout.operator("vlogger.stop", icon="X").kind = kind
-    return True
+def draw_backend(layout: Any, context: Any) -> None:
+    """Why nothing can be made just now, if the backend is the reason, with the button that mends it."""
+    state, own = backend().installer.poll(), preferences(context).backend == "own"
+    if own and state.busy and state.doing == "install":
+        box = layout.box().column()
+        draw_progress(box, state.fraction, f"Installing, {clock(state.seconds)}")
+        for step in state.steps:
+            if step.state == "running":
+                draw_hint(box, step.detail or step.name, "BLANK1")
+        row = box.row(align=True)
+        row.operator("vlogger.cancel_install", text="Cancelling …" if state.cancelling else "Cancel", icon="X")
+        row.operator("vlogger.preferences", text="", icon="PREFERENCES")
+        return
+    reason = why_no_service()
+    if not reason:
+        return
+    box = layout.box().column()
+    failed = state.error if own else None
+    draw_text(box, str(failed or f"{reason}."), context, "ERROR" if failed else "INFO")
+    if own and backend().environment is None and not state.busy and not why_offline():
+        draw_text(box, f"It downloads about {size(backend().installer.recipe.download)}.", context, "BLANK1")
+        row = box.row(align=True)
+        row.operator("vlogger.install_backend", icon="IMPORT")
+        row.operator("vlogger.preferences", text="", icon="PREFERENCES")
+    else:
+        box.operator("vlogger.preferences", icon="PREFERENCES")
 
 
 def draw_notice(layout: Any, context: Any) -> None:
     """What the session tells, with the buttons that help."""
     held = session()
     if held.notice is None:
-        if held.service.state in ("starting", "away"):
-            icon = "SORTTIME" if held.service.state == "starting" else "ERROR"
-            draw_text(layout, held.service.sentence, context, icon)
+        if held.service.state == "away":
+            draw_text(layout, held.service.sentence, context, "ERROR")
+        elif held.service.state == "starting" and held.active:
+            draw_text(layout, held.service.sentence, context, "SORTTIME")
         return
     box, error = layout.box(), held.notice.error
     draw_text(box, held.notice.sentence, context, "ERROR" if error is not None else "CHECKMARK")
@@ -220,34 +240,6 @@ def draw_notice(layout: Any, context: Any) -> None:
     if error is not None:
         row.operator("vlogger.copy_report", text="Copy Report", icon="COPYDOWN")
     row.operator("vlogger.dismiss", text="", icon="X")
-
-
-def draw_text(layout: Any, text: str, context: Any, icon: str = "NONE") -> None:
-    """A sentence over as many lines as the panel's width asks for."""
-    column = layout.column(align=True)
-    for i, line in enumerate(_lines(text, context)):
-        column.label(text=line, icon=icon if i == 0 else ("BLANK1" if icon != "NONE" else "NONE"))
-
-
-def _lines(text: str, context: Any) -> list[str]:
-    """`text` in lines that fit into the panel."""
-    scale = context.preferences.system.ui_scale
-    room = context.region.width - _MARGIN * scale
-    set_font_size(context.preferences.ui_styles[0].widget.points * scale)
-    lines = [""]
-    for word in text.split():
-        longer = f"{lines[-1]} {word}".strip()
-        if lines[-1] and blf.dimensions(0, longer)[0] > room:
-            lines.append(word)
-        else:
-            lines[-1] = longer
-    return lines
-
-
-def _hint(layout: Any, text: str, icon: str) -> None:
-    row = layout.row()
-    row.active = False
-    row.label(text=text, icon=icon)
 
 
 CLASSES = (

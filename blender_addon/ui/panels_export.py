@@ -6,9 +6,10 @@ from typing import Any
 
 import bpy
 
+from .drawing import draw_errand
 from .op_export import made_takes
 from .operator import rig_of
-from .panels import VLOGGER_PT_animate, draw_errand
+from .panels import VLOGGER_PT_animate
 
 
 class VLOGGER_PT_export(bpy.types.Panel):

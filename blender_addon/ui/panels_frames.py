@@ -8,9 +8,10 @@ import bpy
 
 from ..core.errors import AddonError
 from ..scene.camera import picture_size
+from .drawing import draw_errand, draw_text
 from .op_frames import wanted_frames
 from .operator import rig_of
-from .panels import VLOGGER_PT_animate, draw_errand, draw_text
+from .panels import VLOGGER_PT_animate
 from .takes import shown_take
 
 

@@ -1,24 +1,20 @@
 """The add-on's preferences: which backend is used, and where; installing it."""
 
 import sys
-from pathlib import Path
 from typing import Any
 
 import bpy
-from bpy.props import EnumProperty, StringProperty
+from bpy.props import BoolProperty, EnumProperty, StringProperty
 
-from ..core.connection import Address
-from ..core.environments import program_at
-from ..core.errors import AddonError
 from ..core.installer import State
-from ..core.service_process import LocalService, RemoteService, StartError, default_library
+from ..core.service_process import default_library
 from ..core.version import VERSION
 from ..scene.compat import draw_online_switch, draw_progress, why_offline
 from .backend import backend, clock, size
-from .panels import draw_text
+from .chosen import PACKAGE
+from .drawing import draw_hint, draw_text
 from .session import session
 
-PACKAGE = __package__.rpartition(".")[0]
 _ICONS = {"waiting": "RADIOBUT_OFF", "running": "RADIOBUT_ON", "done": "CHECKMARK", "failed": "X"}
 
 
@@ -69,6 +65,12 @@ class VLOGGER_Preferences(bpy.types.AddonPreferences):
         subtype="FILE_PATH",
         update=_changed,
     )
+    start_early: BoolProperty(
+        name="Start Early",
+        description="Start or look for the service in the background when the panel is first used, so that the first "
+        "take comes sooner. Not while Blender's online access is off, and not without a window",
+        default=True,
+    )
 
     def draw(self, context: Any) -> None:
         layout = self.layout
@@ -90,8 +92,9 @@ class VLOGGER_Preferences(bpy.types.AddonPreferences):
             body.separator()
             body.prop(self, "library")
             if not self.library:
-                _hint(body, f"Jobs are kept in {default_library()}")
+                draw_hint(body, f"Jobs are kept in {default_library()}")
         body.separator()
+        body.prop(self, "start_early")
         _draw_service(body, context)
 
 
@@ -127,7 +130,7 @@ def _draw_own(layout: Any, context: Any) -> None:
         facts = f"{size(environment.size)}, Python {environment.python_version}"
         text = f"vlogger {environment.version} is installed ({facts})"
         layout.label(text=text, icon="CHECKMARK" if fits and environment.has_python else "ERROR")
-        _hint(layout, str(held.installer.folder.root), "BLANK1")
+        draw_hint(layout, str(held.installer.folder.root), "BLANK1")
         if not environment.has_python:
             draw_text(layout, "Its Python is gone, as happens when Blender is moved or updated.", context, "BLANK1")
             _draw_buttons(layout, context, "Mend Backend", state, again=False)
@@ -170,7 +173,7 @@ def _draw_steps(layout: Any, state: State) -> None:
         row.active = step.state != "waiting"
         row.label(text=step.name, icon=_ICONS[step.state])
         if step.detail:
-            _hint(column, step.detail, "BLANK1")
+            draw_hint(column, step.detail, "BLANK1")
 
 
 def _draw_outcome(layout: Any, context: Any, state: State) -> None:
@@ -202,53 +205,6 @@ def _draw_service(layout: Any, context: Any) -> None:
     row = layout.row()
     row.label(text=service.sentence or "The service starts when it is needed", icon=icons.get(service.state, "DOT"))
     row.operator("vlogger.connect", icon="FILE_REFRESH")
-
-
-def _hint(layout: Any, text: str, icon: str = "NONE") -> None:
-    row = layout.row()
-    row.active = False
-    row.label(text=text, icon=icon)
-
-
-def preferences(context: Any = None) -> Any:
-    """The add-on's preferences."""
-    return (context or bpy.context).preferences.addons[PACKAGE].preferences
-
-
-def library_of(chosen: Any) -> Path:
-    """Where a service of this machine keeps its jobs."""
-    return Path(bpy.path.abspath(chosen.library)) if chosen.library else default_library()
-
-
-def chosen_service() -> LocalService | RemoteService:
-    """The service that the preferences say. Raises AddonError if they say none that can be used."""
-    chosen = preferences()
-    if chosen.backend == "remote":
-        authority = Path(bpy.path.abspath(chosen.authority)) if chosen.authority else None
-        return RemoteService(Address(chosen.url.strip(), chosen.token.strip(), authority))
-    library = library_of(chosen)
-    if chosen.backend == "existing":
-        if not chosen.program:
-            raise StartError(
-                "No environment is chosen. Choose the one that vlogger is installed in, in the preferences."
-            )
-        try:
-            return LocalService(library, program_at(Path(bpy.path.abspath(chosen.program))))
-        except AddonError as error:
-            raise StartError(str(error)) from error
-    environment = backend().installer.folder.current()
-    if environment is None:
-        return LocalService(library, None)
-    if not environment.has_python:
-        raise StartError(
-            "The backend's Python is gone, as Blender was moved or updated. Press Mend in the preferences."
-        )
-    if environment.version.split(".")[:2] != VERSION.split(".")[:2]:
-        raise StartError(
-            f"The backend is version {environment.version}, and this add-on is version {VERSION}. Press Update in the "
-            "preferences."
-        )
-    return LocalService(library, environment.python)
 
 
 CLASSES = (VLOGGER_Preferences,)

@@ -22,6 +22,8 @@ from . import (
     preferences,
     properties,
 )
+from .chosen import chosen_service, may_start_early
+from .drawing import redraw
 from .session import Session, close_session, open_session, session
 
 _CLASSES = (
@@ -48,7 +50,7 @@ def register() -> None:
         bpy.utils.register_class(cls)
     for module in _WITH_MORE:
         module.register()
-    open_session(Session(preferences.chosen_service, _redraw))
+    open_session(Session(chosen_service, may_start_early, redraw))
     for handlers, handler in _handlers():
         handlers.append(handler)
     bpy.app.timers.register(_tick, first_interval=0.5, persistent=True)
@@ -88,11 +90,3 @@ def _leave_file(*_: Any) -> None:
 @persistent
 def _start_over(*_: Any) -> None:
     session().start_over()
-
-
-def _redraw() -> None:
-    for window in bpy.context.window_manager.windows:
-        for area in window.screen.areas:
-            for region in area.regions if area.type in ("VIEW_3D", "PREFERENCES") else ():
-                if area.type == "PREFERENCES" or region.type == "UI":  # the view sees to itself
-                    region.tag_redraw()

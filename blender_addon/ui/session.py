@@ -33,6 +33,8 @@ _QUICK, _SLOW = 0.02, 0.25
 """Seconds between ticks while there is something to key, and otherwise."""
 _PATIENCE = 0.3
 """Seconds for which the dials must rest before the take is keyed anew."""
+_START_UP = 5.0
+"""Seconds in which a panel that is drawn doesn't mean that somebody uses it: it may have been open last time."""
 
 
 @dataclass(frozen=True)
@@ -56,9 +58,17 @@ class Making:
 class Session:
     """The state that is not in the blend file. `changed` is called when the panels should be drawn anew."""
 
-    def __init__(self, connect: Callable[[], LocalService | RemoteService], changed: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        connect: Callable[[], LocalService | RemoteService],
+        may_start_early: Callable[[], bool],
+        changed: Callable[[], None],
+    ) -> None:
         self._connect = connect
+        self._may_start_early = may_start_early
         self._changed = changed
+        self._opened = time.monotonic()
+        self._used = self._early = False
         self._client: Client | None = None
         self._rekeying: dict[str, Performing] = {}
         self._turned: dict[str, float] = {}
@@ -79,9 +89,18 @@ class Session:
         return self._client
 
     @property
+    def service_lines(self) -> tuple[str, ...]:
+        """What the service that was started here said last."""
+        return self._client.last_lines if self._client is not None else ()
+
+    @property
     def active(self) -> bool:
         """Is anything being made or keyed?"""
         return bool(self.making or self._rekeying or self._turned or self._files or self.errands)
+
+    def seen(self) -> None:
+        """The panel is drawn, so somebody uses it: the service may start, if none was asked for yet."""
+        self._used |= not self._early and time.monotonic() - self._opened > _START_UP
 
     def animate(self, job: dict[str, Any], folder: Path, part: Part, sound: tuple[str, Path] | None) -> JobHandle:
         """Have a take made, and key it on its rig as it comes."""
@@ -159,12 +178,20 @@ class Session:
     def tick(self) -> float:
         """Do a little; returns the seconds until the next time."""
         began = time.perf_counter()
+        self._start_early()
         self._listen()
         self._rekey_turned()
         worked = self._work(began + _BUDGET)
         self._run_errands(began + _BUDGET)
         self.longest_tick = max(self.longest_tick, time.perf_counter() - began)
         return _QUICK if worked or self.active else _SLOW
+
+    def _start_early(self) -> None:
+        """Once, so that the first take comes sooner."""
+        if self._used and self._client is None and not bpy.app.background and self._may_start_early():
+            self.client.connect()
+        self._early |= self._client is not None
+        self._used = False
 
     def _listen(self) -> None:
         updates = self._client.poll() if self._client is not None else []

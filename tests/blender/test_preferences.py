@@ -25,10 +25,12 @@ def test_the_backend_is_installed_used_and_removed(blender, tmp_path, monkeypatc
     sources = write_sources(tmp_path / "sources")
     made = blender("use_preferences.py", sources, VERSION, tmp_path / "place")
     found = {name: value.item() for name, value in made.items()}
-    assert found["nothing"] == "None"
+    assert "not installed" in found["nothing"]
+    assert found["by_hand"] == "None"  # one that runs is used as it is
     assert "Online access is off" in found.get("offline", "Online access is off")
     assert "nothing to cancel" in found["nothing_to_cancel"]
     assert "already" in found["busy"]
+    assert "is being installed: wait" in found["animate_while_installing"]
     assert found["cancelled"].startswith("Cancelled.")
     assert found["after_cancel"]
     assert not found["error"], found["log"]
@@ -41,6 +43,7 @@ def test_the_backend_is_installed_used_and_removed(blender, tmp_path, monkeypatc
     assert found["fits"].startswith(f"This is vlogger {VERSION} in Python 3.11.")
     assert "not a Python environment" in found["fits_not"]
     assert found["existing"]
+    assert "token is not filled in" in found["no_token"]
     assert "can't be reached" in found["remote"]
     assert found["removed"].startswith("The backend is removed.")
     assert found["gone"]

@@ -113,7 +113,9 @@ def window(line: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Win
 def test_two_clicks_animate_the_character(window: Window, tmp_path: Path) -> None:
     window.until(lambda state: state["ready"], 120)
     drawn = picture_when_drawn(window, tmp_path)
+    assert window.state()["service"] == "", "nothing was asked for yet"
     window.click_until(TAB, lambda state: state["drawn"] > 0)
+    window.until(lambda state: state["service"] == "ready", 60)  # it starts while the user looks at the panel
     window.click_until(ANIMATE, lambda state: bool(state["takes"]))
     state = window.until(lambda state: not state["making"], 120)
     assert state["said"].startswith("line is keyed.")

@@ -64,6 +64,7 @@ def tell() -> float:
         "drawn": drawn,
         "ready": armature is not None,
         "making": sorted(held.making),
+        "service": held.service.state,
         "said": held.notice.sentence if held.notice else "",
         "takes": [take.name for take in armature.vlogger.takes] if armature else [],
         "keys": sum(len(curve.keyframe_points) for curve in action.fcurves) if action else 0,

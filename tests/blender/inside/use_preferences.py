@@ -5,6 +5,8 @@ SOURCES are those of a package that stands in the backend's place.
 
 from __future__ import annotations
 
+import json
+import os
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -44,7 +46,7 @@ def main(sources: str, version: str, place: str) -> dict[str, Any]:
     from blender_addon.core.backend_folder import BackendFolder
     from blender_addon.core.installer import Installer
     from blender_addon.ui.backend import backend
-    from blender_addon.ui.preferences import chosen_service
+    from blender_addon.ui.chosen import chosen_service
 
     root = Path(place) / "backend"
     held, panel = backend(), bpy.ops.vlogger
@@ -53,7 +55,14 @@ def main(sources: str, version: str, place: str) -> dict[str, Any]:
     held.environment = None
     chosen = bpy.context.preferences.addons[PACKAGE].preferences
     chosen.library = str(Path(place) / "library")
-    found: dict[str, Any] = {"nothing": str(chosen_service().program)}
+    armature = bpy.data.objects.new("Rig", bpy.data.armatures.new("Rig"))
+    bpy.context.scene.collection.objects.link(armature)
+    found: dict[str, Any] = {"nothing": refused(panel.animate)}
+    library = Path(chosen.library)
+    library.mkdir(parents=True)
+    (library / "service.json").write_text(json.dumps({"pid": os.getpid()}))
+    found["by_hand"] = str(chosen_service().program)
+    (library / "service.json").unlink()
 
     system = bpy.context.preferences.system
     if hasattr(system, "use_online_access"):
@@ -63,6 +72,7 @@ def main(sources: str, version: str, place: str) -> dict[str, Any]:
     found["nothing_to_cancel"] = refused(panel.cancel_install)
     panel.install_backend()
     found["busy"] = refused(panel.install_backend)
+    found["animate_while_installing"] = refused(panel.animate)
     panel.cancel_install()
     state = wait()
     found["cancelled"] = state.said
@@ -96,7 +106,9 @@ def main(sources: str, version: str, place: str) -> dict[str, Any]:
         found[name] = held.finding.sentence
     chosen.program = str(root / "env-1")
     found["existing"] = chosen_service().program == program
-    chosen.backend, chosen.url, chosen.token = "remote", "http://127.0.0.1:9", "token"
+    chosen.backend, chosen.url = "remote", "http://127.0.0.1:9"
+    found["no_token"] = refused(panel.animate)
+    chosen.token = "token"
     panel.check_backend()
     wait()
     found["remote"] = held.finding.sentence
