@@ -74,11 +74,16 @@ def check_pixels(file: BinaryIO, suffix: str) -> None:
 
     Raises InputError for more than `MOST_PIXELS`, or none.
     """
-    width, height = _SIZES[suffix](file)
+    width, height = picture_size(file, suffix)
     if not 0 < width * height <= MOST_PIXELS:
         raise InputError(
             f"The picture has {width} x {height} pixels; give one with at most {MOST_PIXELS // 10**6} million."
         )
+
+
+def picture_size(file: BinaryIO, suffix: str) -> tuple[int, int]:
+    """Width and height in pixels by the headers of a picture; 0 and 0 if they are damaged."""
+    return _SIZES[suffix](file)
 
 
 def _sound(head: bytes) -> str:
