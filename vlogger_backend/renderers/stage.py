@@ -24,7 +24,7 @@ Picture = NDArray[np.uint8]
 _SHADERS = Path(__file__).parent / "shaders"
 _SUBSURFACE = dict.fromkeys(("skin", "face"), (0.24, 0.09, 0.06))  # how far light wraps round (see shaders/mesh.frag)
 _STRANDS = ("hair", "brows", "lashes")
-_NEAREST = 0.01
+NEAREST = 0.01
 """What is nearer to the camera than this many metres is cut off."""
 _AT_ONCE = 1 << 22
 """Pixels. What is larger is drawn in bands, since a pixel takes some 40 bytes of the driver's memory."""
@@ -85,14 +85,14 @@ class Stage:
         places = self._vertices @ view[:3, :3].T + view[:3, 3]
         distances = -places[:, 2]
         # As close round the body as may be, so that what lies closely over something else is never seen through.
-        near, far = max(_NEAREST, 0.99 * float(distances.min())), 1.01 * float(distances.max())
+        near, far = max(NEAREST, 0.99 * float(distances.min())), 1.01 * float(distances.max())
         left, top, right, bottom = _bounds(places, size, field)
         picture = np.zeros((height, width, 4), np.uint8)
         if far <= near or left == right or top == bottom:
             return picture
         across = min(_rounded(right - left), width)
         rows = min(_rounded(bottom - top), height, _AT_ONCE // across)
-        projection = _projection(field, width / height, near, far) @ view
+        projection = projection_matrix(field, width / height, near, far) @ view
         self._offscreen._platform.make_current()
         for above in range(top, bottom, rows):
             crop = np.eye(4)
@@ -120,7 +120,7 @@ class _RenderMesh:
     """The avatar's mesh as OpenGL wants it: per material, one vertex for each pair of place and uv."""
 
     def __init__(self, avatar: Avatar) -> None:
-        self.faces = avatar.faces
+        self.normals = SurfaceNormals(avatar)
         self.surfaces: list[tuple[Material, NDArray[np.int32], Floats, NDArray[np.int32]]] = []
         order = sorted(range(len(avatar.materials)), key=lambda i: avatar.materials[i].alpha == "blend")
         for index in order:
@@ -133,21 +133,27 @@ class _RenderMesh:
             _, first, numbered = np.unique(keys, axis=0, return_index=True, return_inverse=True)
             faces = numbered.reshape(-1, 3).astype(np.int32)
             self.surfaces.append((avatar.materials[index], corners[first], uvs[first].astype(np.float32), faces))
-        count = len(self.faces)
-        self.corner_sum = sparse.csr_matrix(
-            (np.ones(count * 3, np.float32), (self.faces.ravel(), np.repeat(np.arange(count), 3))),
+
+
+class SurfaceNormals:
+    """Unit vertex normals (V, 3) of an avatar's posed vertices (V, 3), the faces' weighted by area."""
+
+    def __init__(self, avatar: Avatar) -> None:
+        self._faces = avatar.faces
+        count = len(self._faces)
+        self._corner_sum = sparse.csr_matrix(
+            (np.ones(count * 3, np.float32), (self._faces.ravel(), np.repeat(np.arange(count), 3))),
             shape=(len(avatar.vertices), count),
         )
 
-    def normals(self, vertices: Floats) -> Floats:
-        """Unit vertex normals (V, 3), the faces' weighted by area."""
-        a, b, c = (vertices[self.faces[:, i]] for i in range(3))
+    def __call__(self, vertices: Floats) -> Floats:
+        a, b, c = (vertices[self._faces[:, i]] for i in range(3))
         u, v = b - a, c - a
         across = np.empty_like(u)
         across[:, 0] = u[:, 1] * v[:, 2] - u[:, 2] * v[:, 1]
         across[:, 1] = u[:, 2] * v[:, 0] - u[:, 0] * v[:, 2]
         across[:, 2] = u[:, 0] * v[:, 1] - u[:, 1] * v[:, 0]
-        sums: Floats = self.corner_sum @ across
+        sums: Floats = self._corner_sum @ across
         lengths = np.sqrt(np.einsum("vi,vi->v", sums, sums))[:, None]
         return np.asarray(sums / np.maximum(lengths, 1e-12), np.float32)
 
@@ -229,7 +235,7 @@ def _bounds(places: NDArray[np.float64], size: tuple[int, int], field: float) ->
     Right and bottom are outside it. All of the picture, where the camera is so close that something is cut off.
     """
     width, height = size
-    if places[:, 2].max() > -_NEAREST:
+    if places[:, 2].max() > -NEAREST:
         return 0, 0, width, height
     focal = height / 2 / np.tan(field / 2)
     pixels = places[:, :2] / -places[:, 2:] * (focal, -focal) + (width / 2, height / 2)
@@ -243,7 +249,7 @@ def _rounded(pixels: int) -> int:
     return -(-pixels // _STEP) * _STEP
 
 
-def _projection(field: float, aspect: float, near: float, far: float) -> NDArray[np.float64]:
+def projection_matrix(field: float, aspect: float, near: float, far: float) -> NDArray[np.float64]:
     """OpenGL's perspective projection (4, 4)."""
     focal = 1 / np.tan(field / 2)
     matrix = np.zeros((4, 4))
