@@ -205,9 +205,10 @@ def check_person(figure: Figure, found: Dictionary[str, int]) -> Check:
     sides = [p for side in SIDES for p in (at(f"{side}_collar"), at(f"{side}_shoulder")) if p is not None]
     shoulders = np.mean(sides, axis=0) if sides else None
     top = next((p for p in (at("head"), at("neck"), at("spine3"), shoulders) if p is not None), None)
-    ends = [(at(f"{side}_hip"), at(f"{side}_ankle") if f"{side}_ankle" in found else at(f"{side}_knee"), side)
-            for side in SIDES]  # fmt: skip
-    legs = [(hip, end) for hip, end, _ in ends if hip is not None and end is not None]
+    ends = [
+        (at(f"{side}_hip"), at(f"{side}_ankle") if f"{side}_ankle" in found else at(f"{side}_knee")) for side in SIDES
+    ]
+    legs = [(base if hip is None else hip, end) for hip, end in ends if base is not None and end is not None]
     if base is None or top is None or not legs:
         return Check(0.9 if found else 0.0)
     trunk = top - base
@@ -226,7 +227,7 @@ def check_person(figure: Figure, found: Dictionary[str, int]) -> Check:
         if min(first, second) < 0.6 * max(first, second):
             score *= 0.7
             problems.append("Its legs differ much in length: one may not be a leg.")
-        if np.linalg.norm(legs[0][0] - legs[1][0]) < 0.01 * stature:
+        if len(hips) == 2 and np.linalg.norm(hips[0] - hips[1]) < 0.01 * stature:
             score *= 0.8
     up = -down / max(float(np.linalg.norm(down)), 1e-9)
     ground = np.mean([end for _, end in legs], axis=0)

@@ -20,6 +20,7 @@ from .losses import losses
 from .rig import Match, Rig, RigMapping
 from .skeleton import PARENTS, SIDES
 from .structure import Reading, read_face, read_structure
+from .trunk import SPINE, spine_by_place
 
 _WEIGHTS = {
     "pelvis": 3, "spine1": 1, "spine2": 0.5, "spine3": 1.5, "neck": 1, "head": 2, "jaw": 0.2, "eye_smplhf": 0.2,
@@ -52,7 +53,7 @@ def match_rig(rig: Rig, descriptions: Descriptions, correction: Correction | Non
     face = match_face(rig, descriptions.faces)
     structure = read_structure(figure)
     indices = _indices(figure)
-    named = [(body, *_best_named(figure, body, indices)) for body in descriptions.bodies]
+    named = _all_named(figure, descriptions.bodies, indices)
     most = max((coverage for _, coverage, _ in named), default=0.0)
     tried = [_matched(figure, *name, structure) for name in named if name[1] >= max(_LEAST_COVERAGE, 0.6 * most)]
     matched = [body for body in tried if body.score >= _LEAST]
@@ -127,8 +128,21 @@ def _meanings(parts: tuple[str, ...]) -> _Meanings:
     return "".join(parts), (what, side), (without_zeros(what), side)
 
 
+def _all_named(
+    figure: Figure, bodies: Sequence[BodyDescription], indices: Sequence[_Index]
+) -> list[tuple[BodyDescription, float, _Joints]]:
+    """How much of each description is there by name, 0 to 1, and where. Fingers that no kind finds lack in none."""
+    found = [(body, *_best_named(figure, body, indices)) for body in bodies]
+    fingers = any(_weight(joint) == _FINGER_WEIGHT for _, _, joints in found for joint in joints)
+    coverages = []
+    for body, weight, joints in found:
+        whole = sum(_weight(joint) for joint in body.bones if fingers or _weight(joint) != _FINGER_WEIGHT)
+        coverages.append((body, weight / whole, joints))
+    return coverages
+
+
 def _best_named(figure: Figure, body: BodyDescription, indices: Sequence[_Index]) -> tuple[float, _Joints]:
-    """How much of a description is there by name, 0 to 1, in the best reading of the names; 0 if hardly anything is."""
+    """The bones that a description names, in the best reading of the names, and their weight; 0 for hardly any."""
     core = [name for joint in _CORE for name in body.bones.get(joint, ())]
     hits = [sum(index.has(name) for name in core) for index in indices]
     whole = sum(_weight(joint) for joint in body.bones)
@@ -143,7 +157,7 @@ def _best_named(figure: Figure, body: BodyDescription, indices: Sequence[_Index]
     weight, joints = best
     if sum(joint in joints for joint in _CORE) < _LEAST_CORE:
         return 0.0, {}
-    return weight / whole, joints
+    return weight, joints
 
 
 def _matched(figure: Figure, body: BodyDescription, coverage: float, joints: _Joints, structure: Reading) -> _Body:
@@ -151,8 +165,14 @@ def _matched(figure: Figure, body: BodyDescription, coverage: float, joints: _Jo
     problems: list[str] = []
     joints = _sides_by_place(figure, joints, problems)
     _fill(figure, joints, structure)
-    if "head" in joints and not body.control:
-        _add_face(figure, joints)
+    if not body.control:
+        if spine := spine_by_place(figure, _bones(joints)):
+            as_named = {found.bone: found for found in joints.values()}
+            joints = {joint: found for joint, found in joints.items() if joint not in SPINE}
+            by_place = "found by its place in the trunk"
+            joints |= {joint: as_named.get(i, _Found(i, _BY_PLACE, by_place)) for joint, i in spine.items()}
+        if "head" in joints:
+            _add_face(figure, joints)
     check = check_person(figure, _bones(joints))
     order, carriers = _order(figure, body, _bones(joints))
     missing = sum(joint not in joints for joint in _CORE)

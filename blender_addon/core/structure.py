@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .anatomy import ARM_PARTS, EYE_PARTS, LEG_PARTS, Figure, directions
-from .canonical import words
+from .canonical import LEFT, sided, words
 from .limbs import digits, fingers, hinge, last_long
 from .skeleton import SIDES
 
@@ -54,14 +55,20 @@ def read_face(figure: Figure, head: int) -> dict[str, int]:
     joints: dict[str, int] = {}
     eyes: list[int] = []
     for i in figure.below(head)[1:].tolist():
-        parts = set(words(figure.names[i]))
-        if parts & _JAWS:
+        jaw, eye = _jaw_or_eye(figure.names[i])
+        if jaw:
             joints.setdefault("jaw", i)
-        if parts & _EYES and not parts & _NOT_EYES:
+        if eye:
             eyes.append(i)
     if len(eyes) == 2:
         joints |= dict(zip(("left_eye_smplhf", "right_eye_smplhf"), eyes, strict=True))
     return joints
+
+
+@lru_cache(maxsize=16384)
+def _jaw_or_eye(name: str) -> tuple[bool, bool]:
+    parts = set(words(name))
+    return not parts.isdisjoint(_JAWS), not parts.isdisjoint(_EYES) and parts.isdisjoint(_NOT_EYES)
 
 
 class _Reader:
@@ -70,7 +77,11 @@ class _Reader:
         self.heads, self.tails = figure.heads, figure.tails
         helpers = np.array([_is_helper(name) for name in figure.names])
         self.real = (figure.deform if figure.deform.sum() >= 12 else np.ones(len(helpers), bool)) & ~helpers
-        tops, bottoms = np.maximum(self.heads, self.tails)[:, 2], np.minimum(self.heads, self.tails)[:, 2]
+        # The tails of bones at an end may be anywhere: importers make them up
+        heights = self.heads[self.real, 2] if self.real.any() else np.zeros(1)
+        reach = float(np.ptp(heights))
+        ends = np.clip(self.tails[:, 2], heights.min() - 0.05 * reach, heights.max() + 0.2 * reach)
+        tops, bottoms = np.maximum(self.heads[:, 2], ends), np.minimum(self.heads[:, 2], ends)
         self.low = float(bottoms[self.real].min(initial=np.inf)) if self.real.any() else 0.0
         self.height = max(float(tops[self.real].max(initial=-np.inf)) - self.low, 1e-9) if self.real.any() else 1e-9
         # For each bone: where what hangs on it begins and ends, and how far it reaches
@@ -110,12 +121,13 @@ class _Reader:
         """The bone from which two chains reach the ground, the first bones of these; else how many do."""
         ground = self.low + _GROUND * self.height
         reaches = self.any_real & (self.bottom < ground) & (self.top - self.bottom > 0.22 * self.height)
+        down = self.top < self.heads[:, 2] + 0.1 * self.height  # a leg goes down from where it begins
         best: tuple[float, int, list[int]] | None = None
         crowd = 0
         for i, children in enumerate(self.figure.children):
-            limbs = [child for child in children if reaches[child]]
+            limbs = self._without_doubles([child for child in children if reaches[child]])
             crowd = max(crowd, len(limbs))
-            pair = self._mirrored(limbs) if len(limbs) >= 2 else None
+            pair = self._mirrored([limb for limb in limbs if down[limb]])
             if pair:
                 high = float(min(self.top[pair[0]], self.top[pair[1]]))
                 if best is None or high > best[0]:
@@ -124,9 +136,21 @@ class _Reader:
             return None, [], crowd if crowd >= 2 else 0
         _, pelvis, legs = best
         others = [child for child in self.figure.children[pelvis] if child not in legs and reaches[child]]
+        others = [child for child in self._without_doubles([*legs, *others]) if child not in legs]
         if len(others) >= 2:
             return None, [], len(others) + 2
         return pelvis, legs, 0
+
+    def _without_doubles(self, limbs: Sequence[int]) -> list[int]:
+        """Of limbs in the same place, as for inverse kinematics and for the skin, the one with the most bones."""
+        kept: list[int] = []
+        for limb in sorted(limbs, key=lambda i: -len(self.figure.below(i))):
+            starts = [self.heads[limb] - self.heads[other] for other in kept]
+            ends = [self._end(limb) - self._end(other) for other in kept]
+            apart = [np.hypot(*(np.sqrt(way @ way) for way in ways)) for ways in zip(starts, ends, strict=True)]
+            if all(distance > 0.05 * self.height for distance in apart):
+                kept.append(limb)
+        return sorted(kept)
 
     def _extent(self, i: int) -> float:
         """How far the furthest bone below is, along the bones."""
@@ -221,6 +245,10 @@ class _Reader:
             if len(children) != 1 or self.heads[children[0]][2] <= self.heads[path[-1]][2]:
                 break
             path += children
+        if len(path) > 2 and not self.figure.children[path[-1]]:
+            start, middle, end = self.heads[path[-3:], 2]
+            if end - middle > max(1.3 * (middle - start), 0.07 * self.height):
+                path.pop()  # the crown
         found["head"] = path[-1]
         if len(path) > 1:
             found["neck"] = path[0]
@@ -240,8 +268,9 @@ class _Reader:
             return dict(zip(("hip", "knee"), path, strict=False))
         hip, knee = self._hinge(path[: ankle + 1], offsets, _HIP)
         joints = {"hip": path[hip], "knee": path[knee], "ankle": path[ankle]}
-        if ankle + 1 < len(path):
-            joints["foot"] = path[ankle + 1]
+        if toes := path[ankle + 1 :]:  # bones of the instep come first
+            way = np.linalg.norm(self.heads[toes] - self.heads[path[ankle]], axis=1)
+            joints["foot"] = toes[int(np.argmax(way >= 0.5 * way.max()))]
         return joints
 
     def _arm(self, arm: int, offsets: Floats) -> dict[str, int]:
@@ -273,6 +302,8 @@ class _Reader:
         """The same with left where the character's left is: so far the sides are as they came."""
         left = directions(self.figure, found).left
         if left is None:
+            left = self._named_left(found)
+        if left is None:
             left = np.array([1.0, 0.0, 0.0])  # it faces -Y, as Blender has it
         sorted_ = {joint: bone for joint, bone in found.items() if not joint.startswith(SIDES)}
         for parts in (ARM_PARTS, LEG_PARTS, EYE_PARTS):
@@ -284,6 +315,16 @@ class _Reader:
                     if joint in found:
                         sorted_[other if swap else joint] = found[joint]
         return sorted_
+
+    def _named_left(self, found: dict[str, int]) -> Floats | None:
+        """Where the character's left is by the names of its limbs; None if they don't say."""
+        across = np.zeros(3)
+        for part in (*ARM_PARTS, *LEG_PARTS):
+            pair = [found.get(f"{side}_{part}") for side in SIDES]
+            for i, other in (pair, pair[::-1]):
+                if i is not None and other is not None and sided(words(self.figure.names[i]))[1] == LEFT:
+                    across += self.heads[i] - self.heads[other]
+        return across if across.any() else None
 
 
 def _is_helper(name: str) -> bool:

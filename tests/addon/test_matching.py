@@ -17,7 +17,12 @@ from blender_addon.core.rig import Rig, RigMapping
 from blender_addon.core.skeleton import PARENTS
 
 _LIMBS = tuple(joint for joint in PARENTS if not joint.startswith("spine"))
-_ALIKE = {"unreal4": {"makehuman-game"}, "makehuman-game": {"unreal4"}, "mixamo": {"ready-player-me"}}
+_ALIKE = {
+    "unreal4": {"makehuman-game"},
+    "makehuman-game": {"unreal4"},
+    "mixamo": {"ready-player-me", "humanik"},
+    "humanik": {"mixamo", "ready-player-me"},
+}
 """Kinds that have the same names: without the tell-tale bones of the real ones, one is as good as the other."""
 
 
