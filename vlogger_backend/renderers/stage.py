@@ -6,8 +6,6 @@ Mesa without a GPU is enough.
 from __future__ import annotations
 
 import io
-import os
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -17,7 +15,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from ..avatars.avatar import Avatar, Floats, Material
-from ..errors import InputError
+from .opengl import Context
 
 Picture = NDArray[np.uint8]
 
@@ -39,7 +37,8 @@ class Stage:
 
     def __init__(self, avatar: Avatar) -> None:
         self._mesh = _RenderMesh(avatar)
-        self._offscreen = _open()
+        self._context = Context()
+        self._renderer = _renderer()
         try:
             self._fill()
             self.pose(avatar.vertices)
@@ -69,7 +68,7 @@ class Stage:
 
         self._vertices = vertices
         placed = np.hstack([vertices, self._mesh.normals(vertices)])
-        self._offscreen._platform.make_current()
+        self._context.make_current()
         for primitive, data, (_, chosen, _, _) in zip(self._primitives, self._data, self._mesh.surfaces, strict=True):
             data[:, :6] = placed[chosen]
             GL.glBindBuffer(GL.GL_ARRAY_BUFFER, primitive._buffers[0])
@@ -93,27 +92,19 @@ class Stage:
         across = min(_rounded(right - left), width)
         rows = min(_rounded(bottom - top), height, _AT_ONCE // across)
         projection = projection_matrix(field, width / height, near, far) @ view
-        self._offscreen._platform.make_current()
+        self._context.make_current()
         for above in range(top, bottom, rows):
             crop = np.eye(4)
             crop[0, 0], crop[0, 3] = width / across, (width - 2 * left - across) / across
             crop[1, 1], crop[1, 3] = height / rows, (2 * above + rows - height) / rows
-            drawn = self._offscreen._renderer.draw(self._primitives, (across, rows), pose[:3, 3], crop @ projection)
+            drawn = self._renderer.draw(self._primitives, (across, rows), pose[:3, 3], crop @ projection)
             picture[above : above + rows, left : left + across] = drawn[: height - above, : width - left]
         return picture
 
     def close(self) -> None:
-        platform = self._offscreen._platform
-        if not hasattr(platform, "_egl_display"):
-            self._offscreen.delete()
-            return
-        # On EGL pyrender would end the whole display, and with it every other context of this process.
-        from OpenGL import EGL
-
-        platform.make_current()
-        self._offscreen._renderer.delete()
-        EGL.eglDestroyContext(platform._egl_display, platform._egl_context)
-        platform._egl_display = None
+        self._context.make_current()
+        self._renderer.delete()
+        self._context.close()
 
 
 class _RenderMesh:
@@ -158,22 +149,11 @@ class SurfaceNormals:
         return np.asarray(sums / np.maximum(lengths, 1e-12), np.float32)
 
 
-def _open() -> Any:
-    """An offscreen renderer with our shaders, which reads colour and alpha back and no depth."""
-    if sys.platform.startswith("linux"):
-        os.environ.setdefault("PYOPENGL_PLATFORM", "egl")  # must be set before OpenGL is first imported
-    try:
-        import pyrender
-        from pyrender.constants import ProgramFlags, RenderFlags
-        from pyrender.renderer import Renderer
-        from pyrender.shader_program import ShaderProgramCache
-
-        offscreen = pyrender.OffscreenRenderer(16, 16)
-    except Exception as error:
-        raise InputError(
-            "No OpenGL could be opened to draw pictures; install a graphics driver or Mesa "
-            f"(on Debian and Ubuntu: apt install libegl1 libgl1-mesa-dri). OpenGL said: {error or type(error).__name__}"
-        ) from error
+def _renderer() -> Any:
+    """Pyrender's, for the current context, with our shaders, which reads colour and alpha back and no depth."""
+    from pyrender.constants import ProgramFlags, RenderFlags
+    from pyrender.renderer import Renderer
+    from pyrender.shader_program import ShaderProgramCache
 
     class PictureRenderer(Renderer):  # type: ignore[misc]
         """Pyrender's, drawing a few posed surfaces: colours times alpha, so that what is see-through is right too."""
@@ -225,8 +205,7 @@ def _open() -> Any:
 
     renderer = PictureRenderer(16, 16)
     renderer._program_cache = ShaderProgramCache(str(_SHADERS))
-    offscreen._renderer = renderer
-    return offscreen
+    return renderer
 
 
 def _bounds(places: NDArray[np.float64], size: tuple[int, int], field: float) -> tuple[int, int, int, int]:
