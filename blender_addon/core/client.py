@@ -79,6 +79,10 @@ class Client:
         """Take up a job that was submitted before, for instance before Blender was closed. All its news come again."""
         return self._follow(JobHandle(label, folder, id, self._cancel), None)
 
+    def leave(self, handle: JobHandle) -> None:
+        """Let a job alone: there is no more news of it, and the service goes on with it."""
+        self._to_follower(handle, Follower.close)
+
     def connect(self, replace: bool = False) -> None:
         """Find or start the service, also when it was given up before; `Answered` tells its health, or why not.
 
@@ -141,10 +145,13 @@ class Client:
         return handle
 
     def _cancel(self, handle: JobHandle) -> None:
+        self._to_follower(handle, Follower.cancel)
+
+    def _to_follower(self, handle: JobHandle, act: Callable[[Follower], None]) -> None:
         def order() -> None:
             for task in self._tasks:
                 if isinstance(task, Follower) and task.handle is handle:
-                    task.cancel()
+                    act(task)
 
         self._order(order)
 

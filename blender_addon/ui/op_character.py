@@ -11,9 +11,9 @@ from ..core.errors import AddonError
 from ..core.jobs import Ended, FileCame
 from ..scene.character import build_character, remember_body, units_per_metre
 from ..scene.compat import user_folder
-from .op_take import safe_name
 from .operator import Operator
 from .session import session
+from .takes import safe_name
 
 _SHIPPED = Path(__file__).parents[1] / "character.npz"
 """The avatar with all sliders at their defaults; an installed extension has it inside."""

@@ -13,10 +13,9 @@ from ..scene.compat import Animation, animation_of, slot_for, window_of
 from ..scene.fbx import PRESETS, Played, Preset, export_fbx
 from ..scene.fbx_file import Contents
 from .errand import At, Steps, run_through
-from .op_take import safe_name
 from .operator import Operator, no_rig, rig_of
 from .session import session
-from .takes import shown_take, take_named
+from .takes import safe_name, shown_take, take_named
 
 
 class VLOGGER_OT_export_takes(Operator):

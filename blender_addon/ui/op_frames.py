@@ -30,10 +30,9 @@ from ..scene.sound import rate_of
 from .chosen import why_no_service
 from .errand import At, Steps
 from .mapping import descriptions, finder
-from .op_take import safe_name, takes_folder
 from .operator import Operator, no_rig, rig_of
 from .session import session
-from .takes import dials_of, shown_take, take_file, take_named
+from .takes import dials_of, safe_name, shown_take, take_file, take_named, takes_folder
 
 T = TypeVar("T")
 

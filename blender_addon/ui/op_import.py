@@ -15,10 +15,9 @@ from ..scene.performing import Part
 from ..scene.sound import rate_of
 from .errand import At, Steps, run_through
 from .mapping import descriptions
-from .op_take import safe_name, takes_folder
 from .operator import Operator, no_rig, rig_of
 from .session import session
-from .takes import free_name
+from .takes import free_name, safe_name, takes_folder
 
 _PATIENCE = 0.004
 """Seconds that a step waits for the thread."""

@@ -2,25 +2,22 @@
 
 import json
 import random
-import re
-from pathlib import Path
 from typing import Any
 
-import bpy
 from bpy.props import BoolProperty, FloatProperty
 
 from ..core.dials import Dials
 from ..core.errors import AddonError
 from ..core.simplify import Bound
 from ..scene import sound as sounds
-from ..scene.compat import put_on_track, user_folder
-from ..scene.performing import Part
+from ..scene.compat import put_on_track
 from ..scene.rigs import face_meshes
 from ..scene.sound import SceneSound, rate_of
+from .asked import Asked, ask, asked_for, is_waiting
 from .chosen import why_no_service
 from .operator import Operator, no_rig, rig_of
 from .session import session
-from .takes import DIALS, forget_take, free_name, show_take, shown_take, take_file
+from .takes import DIALS, forget_take, free_name, show_take, shown_take, take_file, takes_folder
 
 _STYLE = ("energy", "gesture", "head", "gaze", "blink")
 _USUAL = {name: Dials.__dataclass_fields__[name].default for name in DIALS}
@@ -63,29 +60,28 @@ class VLOGGER_OT_animate(Operator):
     def run(self, context: Any) -> str:
         scene, armature, settings = context.scene, rig_of(context), context.scene.vlogger
         sound = chosen_sound(scene)
-        rig, mapping, notes = session().mappings.of(context, armature, anew=True)
-        folder = takes_folder()
-        path = sounds.heard_file(sound, scene, folder)
+        path = sounds.heard_file(sound, scene, takes_folder())
         if self.another:
             settings.seed = random.randrange(1, 100_000)
-        job = {
-            "kind": "animate",
-            "request": {
-                "audio": path,
-                "text": settings.text.strip() or None,
-                "language": settings.language,
-                "fps": min(max(rate_of(scene), 1.0), 240.0),
-                "seed": settings.seed,
-                "style": {name: getattr(settings, name) for name in _STYLE},
-            },
+        request = {
+            "audio": str(path),
+            "text": settings.text.strip() or None,
+            "language": settings.language,
+            "fps": min(max(rate_of(scene), 1.0), 240.0),
+            "seed": settings.seed,
+            "style": {name: getattr(settings, name) for name in _STYLE},
         }
-        name = free_name(armature, f"{sound.name} {settings.seed}" if settings.seed else sound.name)
-        part = Part(scene.name, armature.name, name, sound.frame, rate_of(scene), rig, mapping, notes=notes)
-        take = armature.vlogger.takes.add()
-        take.name, take.start, take.job = name, sound.frame, "asked"
-        armature.vlogger["take"] = len(armature.vlogger.takes) - 1  # without showing it: nothing is there yet
         placed = (sound.name, path) if settings.place_sound and sound.source == "file" else None
-        session().animate(job, folder / safe_name(name), part, placed)
+        takes = armature.vlogger.takes
+        take = takes.add()
+        take.name = free_name(armature, f"{sound.name} {settings.seed}" if settings.seed else sound.name)
+        take.start = sound.frame
+        try:
+            ask(context, armature, take, Asked(request, placed))
+        except Exception:
+            takes.remove(len(takes) - 1)
+            raise
+        armature.vlogger["take"] = len(takes) - 1  # without showing it: nothing is there yet
         return ""
 
 
@@ -107,15 +103,23 @@ class VLOGGER_OT_cancel(Operator):
 
 
 class _TakeOperator(Operator):
+    while_waiting = False
+    """Whether it can be done with a take that was asked for and isn't there."""
+
     @classmethod
     def disabled(cls, context: Any) -> str:
         reason = no_rig(context)
         if reason:
             return reason
-        take = shown_take(rig_of(context))
+        armature = rig_of(context)
+        take = shown_take(armature)
         if take is None:
             return "This rig has no take yet: press Animate"
-        return "This take is still being made" if take.job else ""
+        if not take.job:
+            return ""
+        if not is_waiting(armature, take):
+            return "This take is still being made"
+        return "" if cls.while_waiting else "This take is not there yet: press Look Again, or Make Again"
 
 
 class VLOGGER_OT_show_take(_TakeOperator):
@@ -134,6 +138,7 @@ class VLOGGER_OT_forget_take(_TakeOperator):
 
     bl_idname = "vlogger.forget_take"
     bl_label = "Delete Take"
+    while_waiting = True
 
     def run(self, context: Any) -> str:
         armature = rig_of(context)
@@ -148,10 +153,12 @@ class VLOGGER_OT_same_again(_TakeOperator):
 
     bl_idname = "vlogger.same_again"
     bl_label = "Use Its Settings"
+    while_waiting = True
 
     def run(self, context: Any) -> str:
         settings, take = context.scene.vlogger, shown_take(rig_of(context))
-        request = request_of(take)
+        asked = asked_for(take)
+        request = asked.request if asked else request_of(take)
         settings.source, settings.file = "file", str(request.get("audio", settings.file))
         settings.text = request.get("text") or ""
         settings.seed = int(request.get("seed", 0))
@@ -253,23 +260,6 @@ def chosen_sound(scene: Any) -> SceneSound:
         if sound.source == "strip" and sound.name == settings.strip:
             return sound
     raise AddonError("The sequencer has no such sound strip. Add the sound there, or choose a file.")
-
-
-def takes_folder() -> Path:
-    """Where takes are kept: beside the blend file, or in the add-on's folder while that has no name."""
-    folder = Path(bpy.path.abspath("//vlogger")) if bpy.data.filepath else user_folder() / "takes"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise AddonError(
-            f"Takes can't be kept in {folder} ({error.strerror}). Save the blend file elsewhere."
-        ) from error
-    return folder
-
-
-def safe_name(name: str) -> str:
-    """A take's name as the name of a folder, on every system."""
-    return re.sub(r"[^\w. -]", "_", name).strip(" .")[:80] or "take"
 
 
 def request_of(take: Any) -> dict[str, Any]:

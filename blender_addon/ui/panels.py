@@ -8,6 +8,7 @@ import bpy
 
 from ..core.service_process import OtherVersionError, StartError
 from ..scene.compat import draw_progress, why_offline
+from .asked import is_waiting
 from .backend import backend, clock, size
 from .chosen import preferences, why_no_service
 from .drawing import draw_errand, draw_hint, draw_text
@@ -95,9 +96,15 @@ class VLOGGER_UL_takes(bpy.types.UIList):
         self, context: Any, layout: Any, data: Any, item: Any, icon: Any, active_data: Any, active_property: Any
     ) -> None:
         row = layout.row(align=True)
-        row.prop(item, "name", text="", emboss=False, icon="SORTTIME" if item.job else "ACTION")
+        row.prop(item, "name", text="", emboss=False, icon=_take_icon(item))
         if not item.job and take_file(item) is None:
             row.label(text="", icon="UNLINKED")
+
+
+def _take_icon(take: Any) -> str:
+    if take.job:
+        return "ERROR" if take.said else "SORTTIME"
+    return "ACTION"
 
 
 class VLOGGER_PT_takes(_Panel, bpy.types.Panel):
@@ -119,6 +126,14 @@ class VLOGGER_PT_takes(_Panel, bpy.types.Panel):
         column.operator("vlogger.forget_take", text="", icon="REMOVE")
         column.operator("vlogger.same_again", text="", icon="COPYDOWN")
         column.operator("vlogger.put_on_track", text="", icon="NLA")
+        take = shown_take(rig_of(context))
+        if take is not None and is_waiting(rig_of(context), take):
+            box = layout.box().column()
+            said = take.said or f"{take.name} was asked for before Blender was closed, and is not there yet."
+            draw_text(box, said, context, "ERROR" if take.said else "SORTTIME")
+            row = box.row(align=True)
+            row.operator("vlogger.follow_take", icon="VIEWZOOM")
+            row.operator("vlogger.make_again", icon="FILE_REFRESH")
 
 
 class VLOGGER_PT_dials(_Panel, bpy.types.Panel):

@@ -142,6 +142,8 @@ class VloggerTake(bpy.types.PropertyGroup):
     image: PointerProperty(type=bpy.types.Image)
     start: FloatProperty(description="The scene's frame on which it begins")
     job: StringProperty(description="The service's name of the job that makes it; empty when it is made")
+    asked: StringProperty(description="What it was asked for with, as JSON (see asked.py)")
+    said: StringProperty(description="Why it did not come, empty if it did or still may")
     jaw: _dial("Jaw", "How far the mouth opens; where the lips touch they still touch", update=_dials_turned)
     lips: _dial("Lips", "How much the lips purse, spread and show the teeth", update=_dials_turned)
     head: _dial("Head", "How far the head moves", update=_dials_turned)

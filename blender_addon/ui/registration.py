@@ -8,6 +8,7 @@ import bpy
 from bpy.app.handlers import persistent
 
 from . import (
+    op_asked,
     op_backend,
     op_character,
     op_export,
@@ -22,6 +23,7 @@ from . import (
     preferences,
     properties,
 )
+from .asked import follow_next
 from .chosen import chosen_service, may_start_early
 from .drawing import redraw
 from .session import Session, close_session, open_session, session
@@ -30,6 +32,7 @@ _CLASSES = (
     *properties.CLASSES,
     *preferences.CLASSES,
     *op_take.CLASSES,
+    *op_asked.CLASSES,
     *op_rig.CLASSES,
     *op_service.CLASSES,
     *op_backend.CLASSES,
@@ -70,12 +73,19 @@ def unregister() -> None:
 
 def _handlers() -> list[tuple[Any, Any]]:
     on = bpy.app.handlers
-    return [(on.load_pre, _leave_file), (on.undo_post, _start_over), (on.redo_post, _start_over)]
+    return [
+        (on.load_pre, _leave_file),
+        (on.load_post, _arrive),
+        (on.undo_post, _start_over),
+        (on.redo_post, _start_over),
+    ]
 
 
 def _tick() -> float:
     """Blender calls a timer no more once it has raised, so this one never does."""
     try:
+        if session().arrived:
+            follow_next()
         return session().tick()
     except Exception as error:
         session().give_up(error)
@@ -85,6 +95,11 @@ def _tick() -> float:
 @persistent
 def _leave_file(*_: Any) -> None:
     session().leave_file()
+
+
+@persistent
+def _arrive(*_: Any) -> None:
+    session().arrived = not bpy.app.background
 
 
 @persistent

@@ -47,11 +47,15 @@ class Notice:
 
 @dataclass
 class Making:
-    """A take that the service is making for a rig. `sound` is placed at the end: its label and file, if asked for."""
+    """A take that the service is making for a rig. `sound` is placed at the end: its label and file, if asked for.
+
+    Of one that was `asked_before`, before Blender was closed, the take tells how it ended; else it is forgotten then.
+    """
 
     handle: JobHandle
     performing: Performing
     sound: tuple[str, Path] | None = None
+    asked_before: bool = False
     ended: Ended | None = None
 
 
@@ -79,6 +83,8 @@ class Session:
         self.mappings = Mappings()
         self.service = ServiceChanged("", "")
         self.notice: Notice | None = None
+        self.arrived = False
+        """Whether a file was opened, and its takes were not yet looked through for some that are waited for."""
         self.longest_tick = 0.0
 
     @property
@@ -107,6 +113,12 @@ class Session:
         handle = self.client.submit(job, folder, part.name)
         self.making[part.armature] = Making(handle, Performing(part), sound)
         self.notice = None
+        return handle
+
+    def follow(self, job: str, folder: Path, part: Part, sound: tuple[str, Path] | None) -> JobHandle:
+        """Go on with a take that was asked for before Blender was closed, by the service's name of the job."""
+        handle = self.client.follow(job, folder, part.name)
+        self.making[part.armature] = Making(handle, Performing(part), sound, asked_before=True)
         return handle
 
     def submit(self, job: dict[str, Any], folder: Path, label: str, news: Callable[[Any], None]) -> JobHandle:
@@ -148,6 +160,7 @@ class Session:
         """Another file is opened: its takes are nobody's any more; the service keeps what was asked for."""
         for making in self.making.values():
             making.performing.close()
+            self.client.leave(making.handle)
         self.making.clear()
         self._rekeying.clear()
         self._turned.clear()
@@ -181,6 +194,7 @@ class Session:
         self._start_early()
         self._listen()
         self._rekey_turned()
+        self._note_jobs()
         worked = self._work(began + _BUDGET)
         self._run_errands(began + _BUDGET)
         self.longest_tick = max(self.longest_tick, time.perf_counter() - began)
@@ -218,6 +232,17 @@ class Session:
                     making.performing.came(update.start, update.curves)
                 elif isinstance(update, Ended):
                     making.ended = update
+
+    def _note_jobs(self) -> None:
+        """Note in the takes the service's names of their jobs, by which they are found when the file is opened again.
+
+        Again and again, since an undo takes back what was noted.
+        """
+        for name, making in self.making.items():
+            thing = bpy.data.objects.get(name)
+            take = take_named(thing, making.performing.part.name) if thing is not None else None
+            if take is not None and making.handle.id is not None and take.job != making.handle.id:
+                take.job = making.handle.id
 
     def _work(self, until: float) -> bool:
         worked = False
@@ -266,7 +291,9 @@ class Session:
         if ended.error is not None or ended.view.state != "done" or thing is None or take is None or scene is None:
             making.performing.take_back()
             self._drop(armature)
-            if thing is not None and take is not None:
+            if thing is not None and take is not None and making.asked_before and ended.error is not None:
+                take.said = str(ended.error)
+            elif thing is not None and take is not None:
                 forget_take(thing, list(thing.vlogger.takes).index(take))
                 show_take(None, thing)
             self.notice = Notice(f"{part.name} was cancelled.") if ended.view.state == "cancelled" else None

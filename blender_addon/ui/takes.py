@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
+from contextlib import suppress
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import bpy
 
 from ..core.dials import Dials
-from ..scene.compat import Animation, animation_of, give_animation, slot_for
+from ..core.errors import AddonError
+from ..scene.compat import Animation, animation_of, give_animation, slot_for, user_folder
 from ..scene.rigs import face_meshes
 
 DIALS = ("jaw", "lips", "head", "gaze", "gesture", "blink", "smoothing")
@@ -84,6 +88,34 @@ def take_file(take: Any) -> Path | None:
     """The file that a take is keyed from, None if it is no longer there."""
     path = Path(bpy.path.abspath(take.path)) if take.path else None
     return path if path is not None and path.is_file() else None
+
+
+def takes_folder() -> Path:
+    """Where takes are kept: beside the blend file, or in the add-on's folder while that has no name."""
+    folder = Path(bpy.path.abspath("//vlogger")) if bpy.data.filepath else user_folder() / "takes"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise AddonError(
+            f"Takes can't be kept in {folder} ({error.strerror}). Save the blend file elsewhere."
+        ) from error
+    return folder
+
+
+def take_folder(armature: Any, take: Any) -> Path:
+    """Make a new folder for the files of a take. Raises AddonError if it can't be made."""
+    name = safe_name(f"{armature.name} {take.name}")
+    for i in count(1):
+        folder = takes_folder() / (name if i == 1 else f"{name} {i}")
+        with suppress(FileExistsError):  # that of a take of another rig or another blend file
+            folder.mkdir()
+            break
+    return folder
+
+
+def safe_name(name: str) -> str:
+    """A take's name as the name of a folder, on every system."""
+    return re.sub(r"[^\w. -]", "_", name).strip(" .")[:80] or "take"
 
 
 def _give(owner: Any, action: Any) -> None:
