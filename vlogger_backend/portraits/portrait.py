@@ -64,6 +64,8 @@ class Portrait:
     name       : for people to read
     picture    : (H, W, 3) the photo, sRGB, upright
     matte      : (H, W) how much of a pixel is the person: 0 none, 255 all
+    foreground : (H, W, 3) the person's own colours: the picture's where the matte is 255, without what shines through
+                 hair and edges elsewhere. foreground x matte + background x (1 - matte) is the picture
     background : (H, W, 3) what is behind the person, filled where the photo can't show it
     fit        : of the face
     consent    : as affirmed by the user
@@ -73,6 +75,7 @@ class Portrait:
     name: str
     picture: Bytes
     matte: Bytes
+    foreground: Bytes
     background: Bytes
     fit: Fit
     consent: Consent
