@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping as Dictionary
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +44,8 @@ class BodyDescription:
     tells    : patterns of lines in the list of all names that only this kind has; `denies`: that it never has
     control  : whether the bones are controls, which pass their turns on by constraints rather than by parents
     switches : what has to be switched before its controls work
+    aims     : for eyes that look at a bone, by joint: that bone's name, and the eye's own
+    followers : names of bones that turn as the bone of a joint does, beside it, by joint
     problems : sentences that are true of every rig of this kind
     """
 
@@ -54,6 +56,8 @@ class BodyDescription:
     denies: tuple[re.Pattern[str], ...] = ()
     control: bool = False
     switches: tuple[Switch, ...] = ()
+    aims: Dictionary[str, tuple[str, str]] = field(default_factory=dict)
+    followers: Dictionary[str, tuple[str, ...]] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
 
 
@@ -147,6 +151,11 @@ def _body(data: dict[str, Any]) -> BodyDescription:
         for item in data.get("switches", ())
         for bone in dict.fromkeys(item["bone"].replace("{}", sides[side]) for side in SIDES)
     ]
+    aims = {
+        f"{side}_{part}": (item["target"].replace("{}", sides[side]), item["eye"].replace("{}", sides[side]))
+        for part, item in data.get("aims", {}).items()
+        for side in SIDES
+    }
     return BodyDescription(
         name=str(data["name"]),
         title=str(data["title"]),
@@ -155,6 +164,8 @@ def _body(data: dict[str, Any]) -> BodyDescription:
         denies=tuple(re.compile(pattern, re.MULTILINE) for pattern in data.get("denies", ())),
         control=bool(data.get("control", False)),
         switches=tuple(switches),
+        aims=aims,
+        followers={joint: tuple(names) for joint, names in data.get("followers", {}).items()},
         problems=tuple(data.get("problems", ())),
     )
 

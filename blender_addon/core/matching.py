@@ -337,13 +337,19 @@ def _mapping(figure: Figure, body: _Body, face: FaceMatch, doubts: Sequence[str]
     description = body.description
     names = set(figure.names)
     jaw = face.jaw if "jaw" in body.joints else None
+    aims: dict[str, tuple[str, str]] = {}
     problems = list(body.problems)
     if body.score < _SURE:
         problems = [_doubt(body), *doubts, *problems]
     if description is not None:
         problems += description.problems
+        aims = {
+            joint: aim
+            for joint, aim in description.aims.items()
+            if joint not in body.joints and "head" in body.joints and names.issuperset(aim)
+        }
     if body.joints:
-        problems += losses(body.joints.keys())
+        problems += losses({*body.joints, *aims})
     problems += face.problems
     if not face.opens and jaw is None:
         problems.append("It has neither shape keys nor a jaw bone that open the mouth: the lips don't move.")
@@ -365,6 +371,13 @@ def _mapping(figure: Figure, body: _Body, face: FaceMatch, doubts: Sequence[str]
             if switch.bone in names
         },
         carriers=body.carriers,
+        aims=aims,
+        followers={
+            name: joint
+            for joint, bones in (description.followers if description else {}).items()
+            for name in bones
+            if joint in body.joints and name in names
+        },
     )
 
 

@@ -13,11 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .clearance import keep_clear
+from .face_bones import face_locations, jaw_turn
 from .ground import stand
 from .rest import Stance, following, stance_of
 from .rig import Bone, Rig, RigMapping
 from .rotations import about, blend, continuous, inverse, multiply, rotate, swing, twist
-from .shapes import jaw_angles, lips_sealed, shape_values
+from .shapes import lips_sealed, shape_values
 from .skeleton import PARENTS, REST, SIDES, way, world_turns
 from .take import Take
 from .tree import Tree
@@ -30,7 +31,6 @@ _HIPS = ("left_hip", "right_hip")
 _SPINE = ("spine1", "spine2", "spine3")
 _TOUCHING = ("pelvis", "neck", "head", *(f"{side}_{part}" for side in SIDES for part in ("shoulder", "elbow", "wrist")))
 _ABOVE = {"spine1": "spine2", "spine2": "spine3", "spine3": "neck"}
-_LEFT = np.array([1.0, 0.0, 0.0])
 _STILL = np.array([[1.0, 0.0, 0.0, 0.0]])
 
 
@@ -73,6 +73,7 @@ def retarget(take: Take, rig: Rig, mapping: RigMapping) -> RigMotion:
     joints: dict[str, str] = {}
     if any(joint in PARENTS for joint in mapping.bones):
         stance = stance_of(rig, mapping)
+        followers = {name: joint for name, joint in mapping.followers.items() if joint in stance.bones}
         tree = Tree(rig, {bone.name for bone in stance.bones.values()})
         take_turns = world_turns(take.poses)
         turns = _bone_turns(take, mapping, stance, take_turns)
@@ -87,6 +88,9 @@ def retarget(take: Take, rig: Rig, mapping: RigMapping) -> RigMotion:
             locations[moved.name] = shift @ stance.axes.T @ tree.location_axes(moved)
         by_bone = {stance.bones[joint].name: turn for joint, turn in turns.items()}
         joints = {bone.name: joint for joint, bone in stance.bones.items()}
+        by_bone |= {name: turns[joint] for name, joint in followers.items() if name in tree.bones}
+        joints |= followers
+        locations |= face_locations(take, take_turns, mapping, stance, tree)
         for side in SIDES:
             helpers = _forearm_twists(side, stance, tree, turns)
             by_bone |= helpers
@@ -113,7 +117,7 @@ def _bone_turns(take: Take, mapping: RigMapping, stance: Stance, take_turns: Dic
         turn = multiply(take_turns[joint], stance.to_rest[joint])
         end = following(joint, stance.heads)
         if joint == "jaw":
-            turn = multiply(take_turns["head"], about(_LEFT, jaw_angles(take, mapping)))
+            turn = multiply(take_turns["head"], jaw_turn(take, mapping))
         elif joint in _SPINE:
             turn = _spine_turn(joint, stance, take_turns)
         elif end and PARENTS[end] != joint:

@@ -81,6 +81,8 @@ class RigMapping:
     switches : the values that custom properties of bones, (bone, property), must have for the keys to show, as the
                switch from IK to FK
     carriers : as in `Rig`, for the mapped bones of control rigs
+    aims     : for eyes that look at a bone instead of being turned, by joint: that bone, and the eye's own
+    followers : bones that turn as the bone of a joint does, beside it: the joint of each
     """
 
     kind: str
@@ -93,3 +95,5 @@ class RigMapping:
     problems: tuple[str, ...] = ()
     switches: Dictionary[tuple[str, str], float] = field(default_factory=dict)
     carriers: Dictionary[str, str | None] = field(default_factory=dict)
+    aims: Dictionary[str, tuple[str, str]] = field(default_factory=dict)
+    followers: Dictionary[str, str] = field(default_factory=dict)

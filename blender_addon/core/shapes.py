@@ -21,7 +21,7 @@ def shape_values(take: Take, rig: Rig, mapping: RigMapping) -> tuple[dict[tuple[
     """The values (T,) of each mesh's shape keys, held within their sliders, and sentences on what was cut off."""
     ranges = {(mesh.name, key): ends for mesh in rig.faces for key, ends in zip(mesh.keys, mesh.ranges, strict=True)}
     named = {part for parts in mapping.face.values() for part in parts}
-    tracks = {name: _track(take, name) for name in named if name in take.face_names}
+    tracks = {name: track(take, name) for name in named if name in take.face_names}
     if not named.isdisjoint(VISEMES):
         tracks = viseme_weights(take) | tracks
     values: dict[tuple[str, str], Floats] = {}
@@ -52,18 +52,19 @@ def jaw_angles(take: Take, mapping: RigMapping) -> Floats:
     ARKit closes the lips over an open jaw with `mouthClose`. On a face without lips of its own for that, the jaw itself
     must close, or /p b m/ would stay open.
     """
-    opening = _track(take, "jawOpen")
+    opening = track(take, "jawOpen")
     if not any(parts.get("mouthClose", 0) > 0 for parts in mapping.face.values()):
-        opening = np.maximum(opening - _track(take, "mouthClose"), 0)
+        opening = np.maximum(opening - track(take, "mouthClose"), 0)
     return opening * (mapping.jaw or 0.0)
 
 
 def lips_sealed(take: Take) -> NDArray[np.bool_]:
     """(T,) whether the lips touch: ARKit's `mouthClose` makes up for all of `jawOpen`, as in /p b m/ or in silence."""
-    return np.asarray(_track(take, "jawOpen") - _track(take, "mouthClose") < _SEALED)
+    return np.asarray(track(take, "jawOpen") - track(take, "mouthClose") < _SEALED)
 
 
-def _track(take: Take, name: str) -> Floats:
+def track(take: Take, name: str) -> Floats:
+    """A face channel (T,) of a take; 0 if it has not that."""
     if name not in take.face_names:
         return np.zeros(len(take))
     return take.face[:, take.face_names.index(name)].astype(np.float64)
