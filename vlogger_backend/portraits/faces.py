@@ -1,0 +1,80 @@
+"""The head model at MediaPipe's landmarks: places, shapes and expressions, and how likely each is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+import numpy as np
+
+from ..avatars.avatar import Morph
+from ..avatars.parts import vertex_normals
+from ..motion.names import ARKIT_NAMES
+from .head import Doubles, load_head
+from .landmarks import LEFT_IRIS, LEFT_PUPIL, RIGHT_IRIS, RIGHT_PUPIL
+
+IRISES = (RIGHT_PUPIL, *RIGHT_IRIS, LEFT_PUPIL, *LEFT_IRIS)
+LIP_PAIRS = ((191, 95), (80, 88), (81, 178), (82, 87), (13, 14), (312, 317), (311, 402), (310, 318), (415, 324))
+"""Landmarks of upper and lower lip that touch when the mouth is shut."""
+LID_PAIRS = (
+    ((386, 374), (385, 380), (387, 373), (384, 381), (388, 390)),
+    ((159, 145), (158, 153), (160, 144), (157, 154), (161, 163)),
+)
+"""Landmarks of upper and lower lid, left eye and right, the middle first."""
+
+_USE = {
+    "eyeBlink": 0.4, "eyeLookDown": 0.3, "eyeLookIn": 0.25, "eyeLookOut": 0.25, "eyeLookUp": 0.25, "eyeSquint": 0.25,
+    "eyeWide": 0.25, "jawForward": 0.12, "jawLeft": 0.1, "jawRight": 0.1, "jawOpen": 0.4, "mouthClose": 0.12,
+    "mouthFunnel": 0.25, "mouthPucker": 0.3, "mouthLeft": 0.15, "mouthRight": 0.15, "mouthSmile": 0.45,
+    "mouthFrown": 0.2, "mouthDimple": 0.2, "mouthStretch": 0.2, "mouthRollLower": 0.25, "mouthRollUpper": 0.25,
+    "mouthShrugLower": 0.25, "mouthShrugUpper": 0.2, "mouthPress": 0.2, "mouthLowerDown": 0.3, "mouthUpperUp": 0.3,
+    "browDown": 0.3, "browInnerUp": 0.3, "browOuterUp": 0.3, "cheekPuff": 0.12, "cheekSquint": 0.25,
+    "noseSneer": 0.2, "tongueOut": 1e-6,
+}  # fmt: skip
+"""How much of each shape faces use: the root of its mean square over people and moments; 0 can't be seen."""
+
+
+@dataclass(frozen=True, eq=False)
+class Face:
+    """The head model at the landmarks, in rest pose, metres.
+
+    places      : (478, 3) of the mean head
+    shapes      : (K, 478, 3) displacement for one standard deviation
+    expressions : (52, 478, 3) displacement at weight 1
+    normals     : (478, 3) of the surface, for what is seen from where
+    """
+
+    places: Doubles
+    shapes: Doubles
+    expressions: Doubles
+    normals: Doubles
+
+    def moved(self, shift: Doubles) -> Face:
+        """With the landmarks (478, 3) shifted."""
+        return replace(self, places=self.places + shift)
+
+
+@lru_cache(maxsize=1)
+def load_face() -> Face:
+    """Of the shipped head model."""
+    head = load_head()
+    mean = head.shaped(np.zeros(len(head.basis)))
+    moves = zip(head.basis, head.eyes_basis, strict=True)
+    normals = head.landmarks @ vertex_normals(mean, head.avatar.faces)
+    return Face(
+        places=head.landmarks @ mean,
+        shapes=np.stack([head.landmarks @ head.spread(skin, eyes) for skin, eyes in moves]),
+        expressions=np.stack([head.landmarks @ _dense(morph, len(mean)) for morph in head.avatar.morphs]),
+        normals=normals / np.linalg.norm(normals, axis=1, keepdims=True),
+    )
+
+
+def uses() -> Doubles:
+    """(52,) of each ARKit shape: the root of its mean square over people and moments; 0 for what can't be seen."""
+    return np.array([_USE.get(name) or _USE[name.removesuffix("Left").removesuffix("Right")] for name in ARKIT_NAMES])
+
+
+def _dense(morph: Morph, count: int) -> Doubles:
+    offsets = np.zeros((count, 3))
+    offsets[morph.vertices] = morph.offsets
+    return offsets

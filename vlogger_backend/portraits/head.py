@@ -1,0 +1,145 @@
+"""The built-in avatar's head as a face model: a linear space of shapes, and where MediaPipe's landmarks are on it."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+from scipy.spatial import cKDTree
+
+from ..avatars.avatar import Avatar
+from ..avatars.library import load_avatar
+from ..files import npz_entry, writing
+from ..motion.names import JOINT_INDEX
+
+Doubles = NDArray[np.float64]
+Numbers = NDArray[np.intp]
+
+SHIPPED = Path(__file__).parent / "data" / "head.npz"
+"""`python -m vlogger_backend.portraits.build` makes it."""
+LANDMARKS = 478
+"""MediaPipe's face mesh with its irises."""
+
+_STRANDS = ("hair", "brows", "lashes")
+_NEIGHBOURS = 4
+_WHOLLY = 0.9
+_SOFT = 5e-4  # metres: what lies nearer than this to a strand moves it alone
+
+
+@dataclass(frozen=True, eq=False)
+class Head:
+    """The default avatar's head and how people's heads differ from it. Displacements are metres in rest pose.
+
+    avatar    : the default one, V vertices
+    vertices  : (n,) the numbers of its vertices that a shape moves by itself: skin of head and neck, mouth, teeth,
+                tongue. The eyeballs are carried as they are, and hair, brows and lashes follow the skin.
+    mean      : (n, 3) displacement of the mean head from the avatar's own
+    basis     : (K, n, 3) displacement for one standard deviation of each component; the first `symmetric` are
+                mirror-symmetric, the others antisymmetric
+    eyes_mean, eyes_basis : (2, 3) and (K, 2, 3) the same for the eyeballs' centres, left and right
+    landmarks : (478, V) sparse; times the vertices it gives the landmarks' places
+    mirror    : (478,) each landmark's number on the other side of the face
+    reach     : (n,) how much of a change of the head's shape `vertices` follow: 1 on the head, 0 at the neck's foot
+    """
+
+    avatar: Avatar
+    vertices: Numbers
+    mean: Doubles
+    basis: Doubles
+    eyes_mean: Doubles
+    eyes_basis: Doubles
+    symmetric: int
+    landmarks: sparse.csr_matrix
+    mirror: Numbers
+    eyeballs: tuple[Numbers, Numbers]
+    reach: Doubles
+    strands: Numbers
+    strand_weights: sparse.csr_matrix
+
+    @property
+    def eye_centres(self) -> Doubles:
+        """(2, 3) of the avatar's own eyeballs, left and right."""
+        joints = [JOINT_INDEX["left_eye_smplhf"], JOINT_INDEX["right_eye_smplhf"]]
+        return self.avatar.joints[joints].astype(np.float64)
+
+    def spread(self, skin: Doubles, eyes: Doubles) -> Doubles:
+        """Displacements (V, 3) of the whole avatar from those of `vertices` (n, 3) and of the eyeballs (2, 3)."""
+        moved = np.zeros(self.avatar.vertices.shape)
+        moved[self.vertices] = skin
+        moved[self.strands] = self.strand_weights @ skin
+        for eyeball, shift in zip(self.eyeballs, eyes, strict=True):
+            moved[eyeball] = shift
+        return moved
+
+    def shaped(self, shape: Doubles) -> Doubles:
+        """The avatar's vertices (V, 3) with a head of this shape (K,), in standard deviations."""
+        skin = self.mean + np.tensordot(shape, self.basis, 1)
+        eyes = self.eyes_mean + np.tensordot(shape, self.eyes_basis, 1)
+        return self.avatar.vertices + self.spread(skin, eyes)
+
+
+@lru_cache(maxsize=1)
+def load_head() -> Head:
+    """The shipped head model."""
+    avatar = load_avatar()
+    with np.load(SHIPPED, allow_pickle=False) as file:
+        data = {name: file[name] for name in file.files}
+    vertices = data["vertices"].astype(np.intp)
+    eyes = np.unique(avatar.faces_of("eyes"))
+    left = avatar.vertices[eyes, 0] > 0
+    strands = np.unique(np.concatenate([avatar.faces_of(name) for name in _STRANDS])).astype(np.intp)
+    return Head(
+        avatar=avatar,
+        vertices=vertices,
+        mean=data["mean"].astype(np.float64),
+        basis=data["basis"].astype(np.float64),
+        eyes_mean=data["eyes_mean"].astype(np.float64),
+        eyes_basis=data["eyes_basis"].astype(np.float64),
+        symmetric=int(data["symmetric"]),
+        landmarks=landmark_matrix(data["landmark_vertices"], data["landmark_weights"], len(avatar.vertices)),
+        mirror=data["landmark_mirror"].astype(np.intp),
+        reach=_reach(avatar, vertices),
+        eyeballs=(eyes[left].astype(np.intp), eyes[~left].astype(np.intp)),
+        strands=strands,
+        strand_weights=_followers(avatar, strands, vertices),
+    )
+
+
+def landmark_matrix(corners: NDArray[Any], weights: NDArray[Any], count: int) -> sparse.csr_matrix:
+    """(L, count) sparse from the vertices (L, 3) of each landmark's triangle and their weights (L, 3)."""
+    rows = np.repeat(np.arange(len(corners)), 3)
+    return sparse.csr_matrix((weights.astype(np.float64).ravel(), (rows, corners.ravel())), (len(corners), count))
+
+
+def save_head(arrays: Mapping[str, NDArray[Any]], path: Path = SHIPPED) -> None:
+    """Write the arrays of a head model; the same arrays, same bytes."""
+    with (
+        writing(path) as temporary,
+        zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as file,
+    ):
+        for name, array in arrays.items():
+            with file.open(npz_entry(name), "w") as stream:
+                np.lib.format.write_array(stream, np.asarray(array), allow_pickle=False)  # type: ignore[no-untyped-call]
+
+
+def _reach(avatar: Avatar, vertices: Numbers) -> Doubles:
+    """As the head's joint moves them."""
+    weights = (avatar.joint_indices[vertices] == JOINT_INDEX["head"]) * avatar.joint_weights[vertices]
+    return np.asarray(np.clip(weights.sum(axis=1) / _WHOLLY, 0, 1), np.float64)
+
+
+def _followers(avatar: Avatar, strands: Numbers, vertices: Numbers) -> sparse.csr_matrix:
+    """(strands, n): what carries each vertex of hair, brows and lashes: the few nearest of the face's skin."""
+    skin = np.flatnonzero(np.isin(vertices, avatar.faces_of("face")))
+    distances, nearest = cKDTree(avatar.vertices[vertices[skin]]).query(avatar.vertices[strands], k=_NEIGHBOURS)
+    weights = 1 / (distances + _SOFT) ** 2
+    weights /= weights.sum(axis=1, keepdims=True)
+    rows = np.repeat(np.arange(len(strands)), _NEIGHBOURS)
+    return sparse.csr_matrix((weights.ravel(), (rows, skin[nearest.ravel()])), (len(strands), len(vertices)))
