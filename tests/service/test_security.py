@@ -14,8 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from serving import TOKEN, Answer, Served, served
 
+from vlogger_backend.files import write_secret
 from vlogger_backend.service.address import Address
-from vlogger_backend.service.secret import token_in, write_secret
+from vlogger_backend.service.secret import token_in
 from vlogger_backend.service.security import LONGEST_REQUEST, LONGEST_UPLOAD
 
 PRIVATE = (TOKEN, "/", "library/", "Traceback", ".py")

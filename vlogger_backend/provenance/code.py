@@ -121,7 +121,7 @@ def dither() -> Floats:
 
 def _row(name: bytes, count: int) -> Phasors:
     turns = np.frombuffer(hashlib.shake_256(_LABEL + b" " + name).digest(count), np.uint8)
-    return _circle()[turns]
+    return np.asarray(_circle()[turns])
 
 
 @cache

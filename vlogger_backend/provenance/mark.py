@@ -22,9 +22,11 @@ _SMALLEST_SIDE = 4 * SIZE
 """Pixels of the shorter side from which on the square grows with it."""
 _LEAST = 0.7
 """Levels (RMS) that are added where the picture is perfectly smooth."""
-_PER_ACTIVITY = 0.3
-_MOST = 1.6
-"""Levels (RMS) that are added in the whole at most: 44 dB."""
+_PER_ACTIVITY = 0.4
+_BUSIEST = 4.0
+"""Levels (RMS) that are added where it is as busy as can be."""
+_MOST = 1.5
+"""Levels (RMS) that are added in the whole at most: 44.6 dB."""
 
 
 def scale_of(height: int, width: int) -> float:
@@ -57,31 +59,32 @@ class Marker:
             if not opaque.any():
                 return picture.copy()
             luma[~opaque] = round(float(luma[opaque].mean()))
-        strength = _strength(luma, scale)
+        strength = _strength(np.asarray(luma, np.uint8), scale)
         if picture.shape[2] == 4:
             strength *= opaque
-        added = strength * _spread(self._square, height, width, scale) + _tiled(dither(), height, width)
+        added = cv2.multiply(strength, _spread(self._square, height, width, scale))
+        added = cv2.add(added, _tiled(dither(), height, width))
         levels = np.floor(added, out=added).astype(np.int16)
         out = picture.copy()
-        for channel in range(3):
-            out[..., channel] = np.clip(picture[..., channel] + levels, 0, 255)
+        out[..., :3] = cv2.add(picture[..., :3], cv2.merge([levels] * 3), dtype=cv2.CV_8U)
         return out
 
 
 def _strength(luma: Bytes, scale: float) -> Floats:
     """(height, width) RMS levels to add, from how busy the picture is at the pattern's frequencies.
 
-    The mean of square roots, squared, is taken of the activity, not its mean: a lone edge in a smooth place must not
-    make the place look busy.
+    Busy is what is busy over an area: places narrower than the opening (a lone edge in a smooth place, beside which
+    the eye sees everything) are taken for smooth.
     """
     import cv2
 
     height, width = luma.shape
     small = max(1, round(width / (2 * scale))), max(1, round(height / (2 * scale)))
     grey = cv2.resize(luma, small, interpolation=cv2.INTER_AREA).astype(np.float32)
-    band = cv2.GaussianBlur(grey, (0, 0), 0.6) - cv2.GaussianBlur(grey, (0, 0), 2.0)
-    activity = cv2.GaussianBlur(np.sqrt(np.abs(band)), (0, 0), 2.0) ** 2
-    strength = _LEAST + _PER_ACTIVITY * activity
+    band = np.abs(cv2.GaussianBlur(grey, (0, 0), 0.6) - cv2.GaussianBlur(grey, (0, 0), 2.0))
+    activity = cv2.GaussianBlur(np.sqrt(band), (0, 0), 1.5) ** 2
+    activity = cv2.GaussianBlur(cv2.erode(activity, np.ones((9, 9), np.uint8)), (0, 0), 1.5)
+    strength = np.minimum(_LEAST + _PER_ACTIVITY * activity, _BUSIEST)
     strength *= min(1.0, _MOST / float(np.sqrt((strength**2).mean())))
     return np.asarray(cv2.resize(strength, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
 

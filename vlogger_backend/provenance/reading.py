@@ -7,13 +7,15 @@ Kalker et al. 1999). The sum of cosines, in units of what chance gives, is the s
 read and its check decides.
 
 **How often an unmarked picture seems marked.** The phases of the mark are as good as random and independent of the
-picture. A sum of N cosines of random phases exceeds z sqrt(N / 2) with a chance of at most exp(-z^2 / 2) (the moment
-generating function of one is I0(t) <= exp(t^2 / 4); Chernoff). At most 2^25 places, sizes and mirrorings are looked at,
-a random payload passes check and version with a chance of 2^-16, so at z = 7 the chance is below 2^9 exp(-24.5) < 2e-8.
+picture. The sum of the cosines of N random phases exceeds s sqrt(N / 2) with a chance of at most exp(-s^2 / 2) (one has
+the moment generating function I0(t) <= exp(t^2 / 4); Chernoff). At most 2^26 places, sizes and mirrorings are looked
+at, and there are 2^32 payloads that could be read. So the chance that one of all these scores `LEAST_SCORE` in an
+unmarked picture is below 2^58 exp(-11^2 / 2) < 2e-9.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -25,7 +27,8 @@ from .code import SIZE, SYMBOLS, Floats, Payload, Phasors, finding_row, groups, 
 
 Bytes = NDArray[np.uint8]
 
-LEAST_SCORE = 7.0
+LEAST_SCORE = 11.0
+"""Of all five groups together."""
 MOST_PICTURES = 32
 _SMALLEST, _LARGEST = 0.235, 1.35
 """The square's size as a part of the picture's shorter side: a quarter if nothing was cut off, more if the picture
@@ -33,6 +36,11 @@ was cut or is smaller than 512 pixels."""
 _OCTAVE = 1.4
 """Sizes are gone through in groups of this ratio, each with one flattening."""
 _CANDIDATES = 3
+"""Places that are looked at closely, of each group of sizes."""
+_LIKELY = 4
+"""Words of each symbol that are tried together; the check decides."""
+_LONGEST = 3
+"""The longer side is looked at up to so many times the shorter one."""
 
 
 @dataclass(frozen=True)
@@ -82,29 +90,30 @@ def _lumas(pictures: Iterable[Bytes]) -> Iterator[tuple[Floats, Floats | None]]:
         shape = shape or picture.shape
         if picture.shape != shape:
             continue
-        luma = cv2.cvtColor(np.ascontiguousarray(picture[..., :3]), cv2.COLOR_RGB2GRAY).astype(np.float32)
-        opaque = (picture[..., 3] == 255).astype(np.float32) if picture.shape[2] == 4 else None
-        part = SIZE / _SMALLEST / min(shape[:2])
-        if part < 1:
-            how = cv2.INTER_AREA if part < 0.7 else cv2.INTER_CUBIC
-            luma = cv2.resize(luma, None, fx=part, fy=part, interpolation=how)
-            if opaque is not None:
-                opaque = cv2.resize(opaque, luma.shape[::-1], interpolation=cv2.INTER_AREA)
-        yield luma, opaque
+        most = _LONGEST * min(shape[:2])
+        looked_at = np.ascontiguousarray(picture[:most, :most])
+        luma = cv2.cvtColor(looked_at[..., :3], cv2.COLOR_RGB2GRAY).astype(np.float32)
+        opaque = (looked_at[..., 3] == 255).astype(np.float32) if picture.shape[2] == 4 else None
+        part = min(1.0, SIZE / _SMALLEST / min(shape[:2]))
+        yield _scaled(luma, part), None if opaque is None else _scaled(opaque, part)
+
+
+def _scaled(plane: Floats, part: float) -> Floats:
+    import cv2
+
+    how = cv2.INTER_AREA if part < 0.7 else cv2.INTER_CUBIC
+    return np.asarray(cv2.resize(plane, None, fx=part, fy=part, interpolation=how), np.float32)
 
 
 def _search(lumas: list[tuple[Floats, Floats | None]], low: float, high: float) -> Reading | None:
     """The mark whose square is `low` to `high` of the shorter side."""
-    import cv2
-
     side = min(lumas[0][0].shape)
     part = SIZE / (low * side)  # the smallest squares become SIZE x SIZE samples
     flat: Floats | None = None
     for luma, opaque in lumas:
-        how = cv2.INTER_AREA if part < 0.7 else cv2.INTER_CUBIC
-        flattened = _flattened(cv2.resize(luma, None, fx=part, fy=part, interpolation=how))
+        flattened = _flattened(_scaled(luma, part))
         if opaque is not None:
-            flattened *= cv2.resize(opaque, flattened.shape[::-1], interpolation=cv2.INTER_LINEAR)
+            flattened *= _scaled(opaque, part)
         flat = flattened if flat is None else flat + flattened
     assert flat is not None
     step = 4 / max(flat.shape)
@@ -112,7 +121,7 @@ def _search(lumas: list[tuple[Floats, Floats | None]], low: float, high: float) 
     sizes = [SIZE * (high / low) ** ((i + 0.5) / count) for i in range(count)]
     places = sorted((place for size in sizes for place in _places(flat, (size, size))), reverse=True)
     for place in places[:_CANDIDATES]:
-        if place.score > 4.5 and (found := _read_at(flat, place, step)):
+        if found := _read_at(flat, place, step):
             return found
     return None
 
@@ -168,14 +177,17 @@ def _read_at(flat: Floats, place: _Place, step: float) -> Reading | None:
         (_score(plane, place, shift), shift)
         for shift in ((place.shift[0] + a / 4, place.shift[1] + b / 4) for a in range(-2, 3) for b in range(-2, 3))
     )
-    if score < LEAST_SCORE:
-        return None
-    words = [
-        int((symbol_rows(i).conj() @ _turned(plane, 1 + i, shift, place.mirrored)).real.argmax())
+    rows = [
+        (symbol_rows(i).conj() @ _turned(plane, 1 + i, shift, place.mirrored)).real / math.sqrt(len(groups()[0]) / 2)
         for i in range(SYMBOLS)
     ]
-    payload = payload_of(words)
-    return Reading(payload, score, place.mirrored) if payload else None
+    likely = [np.argsort(row)[: -1 - _LIKELY : -1] for row in rows]
+    best: Reading | None = None
+    for words in itertools.product(*likely):
+        total = (score + sum(float(row[word]) for row, word in zip(rows, words, strict=True))) / math.sqrt(1 + SYMBOLS)
+        if total > (best.score if best else LEAST_SCORE) and (payload := payload_of([int(word) for word in words])):
+            best = Reading(payload, total, place.mirrored)
+    return best
 
 
 def _score(plane: NDArray[np.complex128], place: _Place, shift: tuple[float, float]) -> float:

@@ -1,10 +1,12 @@
-"""Files that only their user can read: the token, and where the service is."""
+"""The token, in a file that only its user can read."""
 
 from __future__ import annotations
 
 import os
 import secrets
 from pathlib import Path
+
+from ..files import write_secret
 
 _TOKEN_BYTES = 32
 
@@ -21,17 +23,3 @@ def token_in(path: Path) -> str:
     token = secrets.token_urlsafe(_TOKEN_BYTES)
     write_secret(path, token + "\n")
     return token
-
-
-def write_secret(path: Path, text: str) -> None:
-    """Write a file that only its user can read, all at once; it is never there with more rights or less text."""
-    temporary = path.with_name(f".{path.name}-{secrets.token_hex(4)}")
-    try:
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with open(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)

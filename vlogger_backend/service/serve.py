@@ -16,11 +16,12 @@ import psutil
 
 from .. import __version__
 from ..errors import InputError
+from ..files import write_secret
 from . import API
 from .address import Address, listening
 from .library import QUOTA, Library, open_library
 from .queue import Queue
-from .secret import token_in, write_secret
+from .secret import token_in
 
 if TYPE_CHECKING:
     from .server import Server
