@@ -86,6 +86,18 @@ def read_correction(folder: Path, rig: Rig) -> Correction | None:
     return correction
 
 
+def forget_correction(folder: Path, rig: Rig) -> bool:
+    """Delete the correction for rigs with these bones; False if there is none. Raises AddonError if it can't be."""
+    path = folder / f"{fingerprint(rig)}.json"
+    try:
+        path.unlink()
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise AddonError(f"{path} can't be deleted ({error.strerror}). Delete it by hand.") from error
+    return True
+
+
 def _correction(data: dict[str, Any]) -> Correction:
     if data["version"] != _VERSION:
         raise ValueError(f"its version is {data['version']}")

@@ -1,4 +1,4 @@
-"""The skeleton's joints, in SMPL-X's published order (Pavlakos et al. 2019)."""
+"""The skeleton's joints, in SMPL-X's published order (Pavlakos et al. 2019), and ARKit's 52 face shapes."""
 
 _FINGERS = ("index", "middle", "pinky", "ring", "thumb")
 JOINT_NAMES: tuple[str, ...] = (
@@ -7,4 +7,21 @@ JOINT_NAMES: tuple[str, ...] = (
     "right_shoulder", "left_elbow", "right_elbow", "left_wrist", "right_wrist",
     "jaw", "left_eye_smplhf", "right_eye_smplhf",
     *(f"{side}_{finger}{i}" for side in ("left", "right") for finger in _FINGERS for i in (1, 2, 3)),
+)  # fmt: skip
+ARKIT_NAMES: tuple[str, ...] = (
+    "eyeBlinkLeft", "eyeLookDownLeft", "eyeLookInLeft", "eyeLookOutLeft", "eyeLookUpLeft", "eyeSquintLeft",
+    "eyeWideLeft",
+    "eyeBlinkRight", "eyeLookDownRight", "eyeLookInRight", "eyeLookOutRight", "eyeLookUpRight", "eyeSquintRight",
+    "eyeWideRight",
+    "jawForward", "jawLeft", "jawRight", "jawOpen",
+    "mouthClose", "mouthFunnel", "mouthPucker", "mouthLeft", "mouthRight",
+    "mouthSmileLeft", "mouthSmileRight", "mouthFrownLeft", "mouthFrownRight",
+    "mouthDimpleLeft", "mouthDimpleRight", "mouthStretchLeft", "mouthStretchRight",
+    "mouthRollLower", "mouthRollUpper", "mouthShrugLower", "mouthShrugUpper",
+    "mouthPressLeft", "mouthPressRight", "mouthLowerDownLeft", "mouthLowerDownRight",
+    "mouthUpperUpLeft", "mouthUpperUpRight",
+    "browDownLeft", "browDownRight", "browInnerUp", "browOuterUpLeft", "browOuterUpRight",
+    "cheekPuff", "cheekSquintLeft", "cheekSquintRight",
+    "noseSneerLeft", "noseSneerRight",
+    "tongueOut",
 )  # fmt: skip

@@ -7,11 +7,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from ..core.choices import choices, corrected_keys, mirrored
 from ..core.corrections import Correction, read_correction, save_correction
 from ..core.descriptions import Descriptions, load_descriptions
 from ..core.errors import AddonError
 from ..core.matching import match_rig
-from ..core.names import JOINT_NAMES
+from ..core.names import ARKIT_NAMES, JOINT_NAMES
 from ..core.rig import Rig, RigMapping
 from ..scene.compat import user_folder
 from ..scene.obstacles import usable
@@ -77,26 +78,49 @@ def corrections_folder() -> Path:
     return user_folder() / "rigs"
 
 
-def list_bones(armature: Any, mapping: RigMapping) -> None:
-    """Put the mapping into the panel's list."""
-    listed = armature.vlogger.bones
-    listed.clear()
+def list_mapping(armature: Any, rig: Rig, mapping: RigMapping) -> None:
+    """Put a mapping into the panel's lists."""
+    settings = armature.vlogger
+    settings.bones.clear()
     for joint in JOINT_NAMES:
         match = mapping.bones.get(joint)
-        row = listed.add()
+        row = settings.bones.add()
         row.name = joint
         row.bone, row.reason = (match.target, match.reason) if match else ("", "no bone found")
+    settings.keys.clear()
+    for choice in choices(rig, mapping):
+        row = settings.keys.add()
+        row.key = row.found = choice.key
+        row.name, row.mesh = choice.part, choice.mesh  # after its key, which nobody has chosen
+        row.reason, row.doubt = choice.reason, choice.doubt
+    settings.kind, settings.face_kind, settings.score = mapping.kind, mapping.face_kind, mapping.score
+    settings.problems = "\n".join(mapping.problems)
+    settings.face_keys = len(mapping.face)
+    settings.corrected = read_correction(corrections_folder(), rig) is not None
+
+
+def key_chosen(row: Any) -> None:
+    """A shape key was chosen in the panel's list: whatever else it was thought to do on that mesh, it does not."""
+    if row.name not in ARKIT_NAMES or not row.key:
+        return
+    for other in row.id_data.vlogger.keys:
+        single = other.name in ARKIT_NAMES and other.name not in (row.name, mirrored(row.name))
+        if other.mesh == row.mesh and other.key == row.key and single:
+            other.key = ""
 
 
 def keep_correction(armature: Any) -> Path:
-    """Keep what the panel's list says as this rig's correction; returns its file.
+    """Keep what the panel's lists say as this rig's correction; returns its file.
 
     Raises AddonError if it can't be kept.
     """
-    rig = read_rig(armature)
+    rig, mapping = mapping_of(armature)
+    settings = armature.vlogger
     found = match_rig(rig, descriptions())[0].bones
-    listed = {row.name: row.bone or None for row in armature.vlogger.bones}
+    listed = {row.name: row.bone or None for row in settings.bones}
     names = {joint: match.target for joint, match in found.items()}
     by_hand = {joint: bone for joint, bone in listed.items() if bone != names.get(joint)}
     old = read_correction(corrections_folder(), rig)
-    return save_correction(corrections_folder(), rig, Correction(by_hand, old.keys if old else {}))
+    changed = {(row.mesh, row.name): row.key for row in settings.keys if row.key != row.found}
+    keys = {**(old.keys if old else {}), **corrected_keys(mapping, changed)}
+    return save_correction(corrections_folder(), rig, Correction(by_hand, keys))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from .mapping import keep_correction, list_bones, mapping_of
+from ..core.corrections import forget_correction
+from ..scene.rigs import read_rig
+from .mapping import corrections_folder, keep_correction, list_mapping, mapping_of
 from .operator import Operator, no_rig, rig_of
 from .session import session
 
@@ -21,17 +23,12 @@ class VLOGGER_OT_match_rig(Operator):
 
     def run(self, context: Any) -> str:
         armature = rig_of(context)
-        _, mapping = mapping_of(armature)
-        list_bones(armature, mapping)
-        settings = armature.vlogger
-        settings.kind, settings.face_kind, settings.score = mapping.kind, mapping.face_kind, mapping.score
-        settings.problems = "\n".join(mapping.problems)
-        settings.face_keys = len(mapping.face)
+        list_mapping(armature, *mapping_of(armature))
         return ""
 
 
 class VLOGGER_OT_keep_correction(Operator):
-    """Keep these bones for this rig, and for every rig with the same bone names"""
+    """Keep these bones and shape keys for this rig, and for every rig with the same bone names"""
 
     bl_idname = "vlogger.keep_correction"
     bl_label = "Keep Correction"
@@ -44,9 +41,32 @@ class VLOGGER_OT_keep_correction(Operator):
         return reason
 
     def run(self, context: Any) -> str:
-        kept = keep_correction(rig_of(context))
+        armature = rig_of(context)
+        kept = keep_correction(armature)
         session().mappings.forget()
+        list_mapping(armature, *mapping_of(armature))
         return f"The correction is kept in {kept}."
 
 
-CLASSES = (VLOGGER_OT_match_rig, VLOGGER_OT_keep_correction)
+class VLOGGER_OT_forget_correction(Operator):
+    """Delete what was set by hand for this rig, and for every rig with the same bone names, and read it anew"""
+
+    bl_idname = "vlogger.forget_correction"
+    bl_label = "Reset"
+
+    @classmethod
+    def disabled(cls, context: Any) -> str:
+        reason = no_rig(context)
+        if not reason and not rig_of(context).vlogger.corrected:
+            return "Nothing of this rig was set by hand"
+        return reason
+
+    def run(self, context: Any) -> str:
+        armature = rig_of(context)
+        forget_correction(corrections_folder(), read_rig(armature))
+        session().mappings.forget()
+        list_mapping(armature, *mapping_of(armature))
+        return "The rig is read as it was found."
+
+
+CLASSES = (VLOGGER_OT_match_rig, VLOGGER_OT_keep_correction, VLOGGER_OT_forget_correction)

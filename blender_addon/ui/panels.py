@@ -167,46 +167,6 @@ class VLOGGER_PT_dials(_Panel, bpy.types.Panel):
         layout.operator("vlogger.reduce_keys", icon="IPO_BEZIER")
 
 
-class VLOGGER_UL_bones(bpy.types.UIList):
-    """The joints of a take and the bones that perform them."""
-
-    def draw_item(
-        self, context: Any, layout: Any, data: Any, item: Any, icon: Any, active_data: Any, active_property: Any
-    ) -> None:
-        split = layout.split(factor=0.42)
-        split.label(text=item.name.replace("_", " ").replace(" smplhf", ""))
-        split.prop_search(item, "bone", data.id_data.data, "bones", text="")
-
-
-class VLOGGER_PT_rig(_Panel, bpy.types.Panel):
-    """Which bones and shape keys perform what."""
-
-    bl_label = "Rig"
-    bl_parent_id = "VLOGGER_PT_animate"
-    bl_options = {"DEFAULT_CLOSED"}
-
-    @classmethod
-    def poll(cls, context: Any) -> bool:
-        return rig_of(context) is not None
-
-    def draw(self, context: Any) -> None:
-        layout, settings = self.layout, rig_of(context).vlogger
-        layout.operator("vlogger.match_rig", icon="VIEWZOOM")
-        if not settings.bones:
-            return
-        column = layout.column(align=True)
-        kind = settings.kind or "read by its structure"
-        column.label(text=f"{kind}, {settings.score:.0%} sure", icon="ARMATURE_DATA")
-        face = f"{settings.face_kind}, {settings.face_keys} shape keys" if settings.face_keys else "no face"
-        column.label(text=face, icon="SHAPEKEY_DATA")
-        for problem in filter(None, settings.problems.split("\n")):
-            draw_text(layout, problem, context, "INFO")
-        layout.template_list("VLOGGER_UL_bones", "", settings, "bones", settings, "bone", rows=6)
-        if 0 <= settings.bone < len(settings.bones):
-            draw_text(layout, settings.bones[settings.bone].reason, context)
-        layout.operator("vlogger.keep_correction", icon="FILE_TICK")
-
-
 def draw_backend(layout: Any, context: Any) -> None:
     """Why nothing can be made just now, if the backend is the reason, with the button that mends it."""
     state, own = backend().installer.poll(), preferences(context).backend == "own"
@@ -263,6 +223,4 @@ CLASSES = (
     VLOGGER_UL_takes,
     VLOGGER_PT_takes,
     VLOGGER_PT_dials,
-    VLOGGER_UL_bones,
-    VLOGGER_PT_rig,
 )

@@ -3,6 +3,7 @@
 Properties are annotations, as Blender wants them, so this module must not postpone their evaluation.
 """
 
+from collections import Counter
 from typing import Any
 
 import bpy
@@ -49,6 +50,23 @@ def _take_chosen(rig: Any, context: Any) -> None:
     from .takes import show_take
 
     show_take(context, rig.id_data)
+
+
+def _key_chosen(row: Any, context: Any) -> None:
+    from .mapping import key_chosen
+
+    key_chosen(row)
+
+
+_meshes_shown: list[tuple[str, str, str]] = []
+"""As for `_strips_shown`."""
+
+
+def _meshes(rig: Any, context: Any) -> list[tuple[str, str, str]]:
+    found = Counter(row.mesh for row in rig.keys if row.found)
+    found.update(dict.fromkeys((row.mesh for row in rig.keys), 0))
+    _meshes_shown[:] = [(name, name, "") for name, _ in found.most_common()] or [("", "None", "")]
+    return _meshes_shown
 
 
 _strips_shown: list[tuple[str, str, str]] = []
@@ -167,6 +185,18 @@ class VloggerBone(bpy.types.PropertyGroup):
     reason: StringProperty()
 
 
+class VloggerKey(bpy.types.PropertyGroup):
+    """A part of the face on one mesh, and the shape key that performs it; `name` is the part."""
+
+    mesh: StringProperty()
+    key: StringProperty(
+        name="Shape Key", description="The shape key that performs this; empty is none", update=_key_chosen
+    )
+    found: StringProperty(description="The key as it was read")
+    reason: StringProperty()
+    doubt: IntProperty()
+
+
 class VloggerRigSettings(bpy.types.PropertyGroup):
     """What belongs to one rig."""
 
@@ -174,6 +204,10 @@ class VloggerRigSettings(bpy.types.PropertyGroup):
     take: IntProperty(name="Take", description="The take that is shown", update=_take_chosen)
     bones: CollectionProperty(type=VloggerBone, override=LISTS)
     bone: IntProperty(name="Joint")
+    keys: CollectionProperty(type=VloggerKey, override=LISTS)
+    key: IntProperty(name="Part of the Face")
+    face_mesh: EnumProperty(name="Mesh", description="The mesh whose shape keys are listed", items=_meshes)
+    corrected: BoolProperty(description="Whether something of it was set by hand")
     kind: StringProperty()
     face_kind: StringProperty()
     face_keys: IntProperty()
@@ -195,6 +229,7 @@ CLASSES = (
     VloggerFaceAction,
     VloggerTake,
     VloggerBone,
+    VloggerKey,
     VloggerRigSettings,
 )
 

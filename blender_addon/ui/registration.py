@@ -20,6 +20,7 @@ from . import (
     panels,
     panels_export,
     panels_frames,
+    panels_rig,
     preferences,
     properties,
 )
@@ -41,6 +42,7 @@ _CLASSES = (
     *op_export.CLASSES,
     *op_frames.CLASSES,
     *panels.CLASSES,
+    *panels_rig.CLASSES,
     *panels_frames.CLASSES,
     *panels_export.CLASSES,
 )
