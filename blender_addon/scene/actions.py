@@ -19,7 +19,7 @@ from ..core.names import JOINT_NAMES
 from ..core.rotations import in_frame, quaternions
 from ..core.take import Take
 from .character import FROM_SMPLX, Character, units_per_metre
-from .compat import animate, curves_of
+from .compat import Home, animate, curves_in, home_of
 
 _STILL = 1e-7
 """A curve that never leaves its first value by more than this gets a single key."""
@@ -29,10 +29,11 @@ _STILL = 1e-7
 class Channel:
     """A property of a data-block and what it does: `values` (T, n), or (1, n) if it keeps still.
 
-    `track` says how far few keys may be off; None if there is to be one on every frame.
+    `home` is where the data-block's curves are. `track` says how far few keys may be off; None if there is to be one
+    on every frame.
     """
 
-    owner: Any
+    home: Home
     path: str
     group: str
     values: NDArray[Any]
@@ -90,9 +91,11 @@ def _body(armature: Any, take: Take, scale: float) -> Iterator[Channel]:
         # The bone's rest axes as columns, seen in SMPL-X's frame
         basis = FROM_SMPLX.T @ np.array(bone.bone.matrix_local.to_3x3())
         path = bone_path(joint)
-        yield Channel(armature, f"{path}.rotation_quaternion", joint, quaternions(in_frame(take.poses[:, i], basis)))
+        yield Channel(
+            home_of(armature), f"{path}.rotation_quaternion", joint, quaternions(in_frame(take.poses[:, i], basis))
+        )
         if i == 0:
-            yield Channel(armature, f"{path}.location", joint, in_frame(take.trans, basis) * scale)
+            yield Channel(home_of(armature), f"{path}.location", joint, in_frame(take.trans, basis) * scale)
 
 
 def _face(shape_keys: Any, take: Take) -> Iterator[Channel]:
@@ -102,7 +105,7 @@ def _face(shape_keys: Any, take: Take) -> Iterator[Channel]:
             continue
         key.slider_min = min(key.slider_min, weights.min())
         key.slider_max = max(key.slider_max, weights.max())
-        yield Channel(shape_keys, key_path(name), "Face", weights[:, None])
+        yield Channel(home_of(shape_keys), key_path(name), "Face", weights[:, None])
 
 
 def bone_path(name: str) -> str:
@@ -116,7 +119,7 @@ def key_path(name: str) -> str:
 
 
 def write_channels(channels: Iterable[Channel], frames: NDArray[np.float32], replace: bool = False) -> Iterator[None]:
-    """Write the channels on the Actions that their owners are assigned, on `frames` (T,), a curve at a time.
+    """Write the channels on `frames` (T,), a curve at a time.
 
     The keys come after those that a curve has already, or `replace` them; straight lines run between them.
     """
@@ -153,9 +156,9 @@ def write_keys(channels: Iterable[Channel], keys: Iterable[Keys], frames: NDArra
 
 
 def _curves(channel: Channel) -> Iterator[Any]:
-    """The channel's curves, one a component, on the Action that its owner is assigned; made if they aren't there."""
-    curves, groups = curves_of(channel.owner)
+    """The channel's curves, one a component; made if they aren't there."""
     for index in range(channel.values.shape[1]):
+        curves, groups = curves_in(channel.home)  # anew: between two curves anything may be removed
         curve = curves.find(channel.path, index=index)
         if curve is None:
             curve = curves.new(channel.path, index=index)

@@ -21,15 +21,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core.errors import AddonError
+from .aside import aside, leave
 from .compat import keyed_curves
 
 Floats = NDArray[np.float64]
 
+_ASIDE = "camera"
 _SLICE = 0.010
 """Seconds for which frames are gone through at a time."""
 _SKEW = 1e-3
 """How far axes may be from square to each other, and scales from each other, in parts."""
-_OWN_SCENE = "VLOGGER camera"
 
 
 @dataclass(frozen=True)
@@ -107,7 +108,7 @@ def watch_camera(
                 raise AddonError(f"{armature} is gone, so no pictures can be made of it.")
             check_camera(user, rig)
             moving = [] if _stands_still(rig) else [rig]
-            own = _own_scene(user, moving)
+            own = aside(_ASIDE, user, [*_cameras(user), *moving])
             end: float | None = None
             while done < len(frames) and (end is None or time.perf_counter() < end):
                 frame = float(frames[done])
@@ -120,7 +121,7 @@ def watch_camera(
                 end = end or time.perf_counter() + _SLICE  # the first one takes longer than all others
             yield done / len(frames)
     finally:
-        _leave()
+        leave(_ASIDE)
     return CameraMove(width, height, poses, fields)
 
 
@@ -129,18 +130,6 @@ def _scene(name: str) -> Any:
     if scene is None:
         raise AddonError(f"The scene {name} is gone, so no pictures can be made of it.")
     return scene
-
-
-def _own_scene(user: Any, moving: list[Any]) -> Any:
-    """The scene in which cameras are evaluated; it is there until `_leave`, unless an undo takes it."""
-    own = bpy.data.scenes.get(_OWN_SCENE) or bpy.data.scenes.new(_OWN_SCENE)
-    render = own.render
-    for name in ("fps", "fps_base", "frame_map_old", "frame_map_new"):
-        setattr(render, name, getattr(user.render, name))
-    own.active_clip = user.active_clip
-    for thing in {*_cameras(user), *moving} - set(own.collection.objects):
-        own.collection.objects.link(thing)
-    return own
 
 
 def _stands_still(armature: Any) -> bool:
@@ -152,12 +141,6 @@ def _stands_still(armature: Any) -> bool:
         return True
     curves = [*data.drivers, *keyed_curves(armature)]
     return not data.nla_tracks and all(curve.data_path.startswith("pose.") for curve in curves)
-
-
-def _leave() -> None:
-    own = bpy.data.scenes.get(_OWN_SCENE)
-    if own is not None:
-        bpy.data.scenes.remove(own)
 
 
 def _cameras(scene: Any) -> list[Any]:

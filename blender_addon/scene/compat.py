@@ -73,15 +73,46 @@ def put_on_track(id_block: Any, name: str, start: float, end: float) -> None:
     strip.extrapolation = "NOTHING"
 
 
-def curves_of(id_block: Any) -> tuple[Any, Any]:
-    """The F-curves, and the groups of F-curves, by which its Action animates `id_block`. Both can be added to."""
-    action = id_block.animation_data.action
+@dataclass(frozen=True)
+class Home:
+    """Where the curves of a data-block are: an Action, and the handle of its slot there (None before 4.4).
+
+    It may be kept while other things go on: whoever uses it gets a ReferenceError if the Action is gone.
+    """
+
+    action: Any
+    slot: int | None = None
+
+
+def home_of(id_block: Any) -> Home:
+    """Where the curves are that animate a data-block, which is animated."""
+    animation = animation_of(id_block)
+    return Home(animation.action, animation.slot.handle if SLOTS and animation.slot is not None else None)
+
+
+def at_home(home: Home) -> Animation:
+    """The Action with the slot."""
+    if not SLOTS:
+        return Animation(home.action)
+    return Animation(home.action, next((slot for slot in home.action.slots if slot.handle == home.slot), None))
+
+
+def curves_in(home: Home) -> tuple[Any, Any]:
+    """The F-curves, and the groups of F-curves, of a data-block. Both can be added to."""
+    action, slot = home.action, at_home(home).slot
     if not SLOTS:
         return action.fcurves, action.groups
+    if slot is None:
+        raise ReferenceError(f"a slot of {action.name} is gone")
     layer = action.layers[0] if action.layers else action.layers.new("Layer")
     strip = layer.strips[0] if layer.strips else layer.strips.new(type="KEYFRAME")
-    bag = strip.channelbag(id_block.animation_data.action_slot, ensure=True)
+    bag = strip.channelbag(slot, ensure=True)
     return bag.fcurves, bag.groups
+
+
+def curves_of(id_block: Any) -> tuple[Any, Any]:
+    """Those by which its Action animates a data-block."""
+    return curves_in(home_of(id_block))
 
 
 def keyed_curves(id_block: Any) -> list[Any]:

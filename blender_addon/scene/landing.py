@@ -6,6 +6,7 @@ before is kept.
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from itertools import chain
@@ -22,8 +23,9 @@ from ..core.rotations import continuous
 from ..core.simplify import Bound, location_track, rotation_track, shape_track
 from .actions import Channel, bone_path, key_frames, key_path, write_channels, write_keys
 from .character import units_per_metre
-from .compat import Animation, animate, animation_of, give_animation
+from .compat import Home
 from .rigs import held_bones, mesh_named, reach
+from .unfinished import actions_of, begin, finish, take_back
 
 Floats = NDArray[np.float64]
 
@@ -36,17 +38,22 @@ class Landing:
     """A take on its way onto a rig: piece by piece, or all at once (`key_in_slices`).
 
     The new Action is there from the first piece on, so that the curves can be watched as they come.
+
+    homes : where the new curves of each data-block are
+    waits : whether there is nothing to do for a while, as a thread is at work
     """
 
-    def __init__(self, scene: Any, armature: Any, name: str, start: float = 0) -> None:
-        """`name` is the Action's, `start` the scene's frame on which the take's frame 0 falls."""
+    def __init__(self, scene: Any, armature: Any, name: str, start: float = 0, take: str = "") -> None:
+        """`name` is the Action's, `start` the scene's frame on which the take's frame 0 falls, `take` the take's id."""
         self._scene = scene
         self._armature = armature
         self._name = name
         self._start = start
-        self._before: dict[Any, Animation] = {}
+        self._take = take or uuid.uuid4().hex
         self._last: dict[str, Floats] = {}
         self._end = start
+        self.homes: dict[Any, Home] = {}
+        self.waits = False
 
     def add(self, motion: RigMotion, first: int = 0, bound: Bound | None = None) -> Iterator[float]:
         """Key a piece that begins at the take's frame `first`; pieces come in order, a first one replaces all.
@@ -54,21 +61,26 @@ class Landing:
         Does a curve of it at each step, a few milliseconds, and yields how far it is, 0 to 1. With a `bound` there are
         few Bezier keys that are off by no more, instead of one on every frame: for whole takes. They are found in a
         thread, for which the steps wait.
+
+        Whatever animates the rig meanwhile, the keys go to the new Action. Raises ReferenceError if that is removed.
         """
-        if first == 0:
-            self._last.clear()
         names = sorted({mesh for mesh, _ in motion.shapes})
         meshes = {name: mesh_named(self._armature, name) for name in names}
         moves = [self._armature] if motion.rotations or motion.locations else []
-        self._animate(moves + [mesh.data.shape_keys for mesh in meshes.values()])
+        owners = moves + [mesh.data.shape_keys for mesh in meshes.values()]
+        if first == 0:
+            self._last.clear()
+            self.homes = begin(self._take, self._name, owners)
         frames = key_frames(self._scene, motion.fps, first + np.arange(motion.frames), self._start)
         channels = chain(self._switches(motion), self._bones(motion, bound), self._face(motion, meshes, bound))
         if bound is None:
             size = 4 * len(motion.rotations) + 3 * len(motion.locations) + len(motion.switches) + len(motion.shapes)
-            for done, _ in enumerate(write_channels(channels, frames, replace=first == 0), 1):
-                yield min(done / size, 1.0)
+            written = write_channels(channels, frames, replace=first == 0)
+            steps: Iterator[float] = (done / size for done, _ in enumerate(written, 1))
         else:
-            yield from _write_few(channels, frames)
+            steps = self._write_few(channels, frames)
+        for done in steps:
+            yield min(done, 1.0)
         self._end = float(frames[-1])
         for action in self.actions:
             action["vlogger"] = motion.meta
@@ -78,43 +90,31 @@ class Landing:
     @property
     def actions(self) -> list[Any]:
         """The new Actions, one or several, the body's first."""
-        return list(dict.fromkeys(animation_of(owner).action for owner in self._before))
+        return actions_of(self._take)
+
+    def finish(self) -> None:
+        """All is keyed: the Actions are a take like others."""
+        finish(self._take)
 
     def take_back(self) -> None:
         """Remove the new Actions; what animated the rig before animates it again."""
-        new = self.actions
-        for owner, before in self._before.items():
-            give_animation(owner, before)
-        bpy.data.batch_remove(new)
-        self._before.clear()
-
-    def _animate(self, owners: list[Any]) -> None:
-        fresh = [owner for owner in owners if owner not in self._before]
-        if not fresh:
-            return
-        shared = next(iter(self.actions), None)
-        before = {owner: animation_of(owner) for owner in fresh}
-        for animation in before.values():
-            if animation.action is not None:
-                animation.action.use_fake_user = True  # else Blender would forget it on saving
-        self._before |= before
-        animate(self._name, fresh, shared)
+        take_back(self._take)
 
     def _bones(self, motion: RigMotion, bound: Bound | None) -> Iterator[Channel]:
         metre = units_per_metre(self._scene) / self._size()
         held = set().union(*held_bones(self._armature))
         for name in dict.fromkeys([*motion.rotations, *motion.locations]):
-            path = bone_path(name)
+            path, home = bone_path(name), self.homes[self._armature]
             if name in motion.rotations and name not in held:
                 mode = self._armature.pose.bones[name].rotation_mode
                 values = self._in_mode(name, motion.rotations[name], mode)
                 joint = motion.joints.get(name, "")
                 track = rotation_track(values, mode, joint, bound, motion.sealed) if bound else None
-                yield Channel(self._armature, f"{path}.{_MODES.get(mode, 'rotation_euler')}", name, values, track)
+                yield Channel(home, f"{path}.{_MODES.get(mode, 'rotation_euler')}", name, values, track)
             if name in motion.locations:
                 values = motion.locations[name]
                 track = location_track(values, metre, bound) if bound else None
-                yield Channel(self._armature, f"{path}.location", name, values, track)
+                yield Channel(home, f"{path}.location", name, values, track)
 
     def _in_mode(self, name: str, turns: Floats, mode: str) -> Floats:
         """Rotations as the bone has them, going on from the piece before."""
@@ -134,14 +134,32 @@ class Landing:
             if bone is not None and setting in bone:
                 path = f'{bone_path(name)}["{bpy.utils.escape_identifier(setting)}"]'
                 values = np.array([[value]])
-                yield Channel(self._armature, path, name, values, Track(values, 1.0))
+                yield Channel(self.homes[self._armature], path, name, values, Track(values, 1.0))
 
     def _face(self, motion: RigMotion, meshes: dict[str, Any], bound: Bound | None) -> Iterator[Channel]:
         metre = units_per_metre(self._scene)
         for (mesh, key), values in motion.shapes.items():
             column = values[:, None]
             track = shape_track(column, reach(meshes[mesh], key), metre, bound, motion.sealed) if bound else None
-            yield Channel(meshes[mesh].data.shape_keys, key_path(key), "Face", column, track)
+            yield Channel(self.homes[meshes[mesh].data.shape_keys], key_path(key), "Face", column, track)
+
+    def _write_few(self, channels: Iterable[Channel], frames: NDArray[np.float32]) -> Iterator[float]:
+        found: list[Channel] = []
+        for channel in channels:
+            found.append(channel)
+            yield 0.0
+        thread = ThreadPoolExecutor(1, "vlogger-keys")
+        try:
+            reduced = thread.submit(reduce, [channel.track for channel in found if channel.track is not None])
+            self.waits = True
+            while not reduced.done():
+                wait([reduced], timeout=_PATIENCE)
+                yield 0.1
+        finally:
+            self.waits = False
+            thread.shutdown(wait=False)  # whoever gives up the landing is not held up by it
+        for done, _ in enumerate(write_keys(found, reduced.result(), frames), 1):
+            yield 0.5 + 0.5 * done / len(found)
 
     def _size(self) -> float:
         """How large one of the armature's own units is in the scene."""
@@ -156,21 +174,6 @@ def key_in_slices(
     A generator, to be driven by a timer: each step takes a few milliseconds and yields how far it is, 0 to 1. With a
     `bound`, few Bezier keys that are off by no more.
     """
-    yield from Landing(scene, armature, name, start).add(motion, bound=bound)
-
-
-def _write_few(channels: Iterable[Channel], frames: NDArray[np.float32]) -> Iterator[float]:
-    found: list[Channel] = []
-    for channel in channels:
-        found.append(channel)
-        yield 0.0
-    thread = ThreadPoolExecutor(1, "vlogger-keys")
-    try:
-        reduced = thread.submit(reduce, [channel.track for channel in found if channel.track is not None])
-        while not reduced.done():
-            wait([reduced], timeout=_PATIENCE)
-            yield 0.1
-    finally:
-        thread.shutdown(wait=False)  # whoever gives up the landing is not held up by it
-    for done, _ in enumerate(write_keys(found, reduced.result(), frames), 1):
-        yield 0.5 + 0.5 * done / len(found)
+    landing = Landing(scene, armature, name, start)
+    yield from landing.add(motion, bound=bound)
+    landing.finish()

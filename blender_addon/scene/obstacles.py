@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,13 +16,14 @@ _HARMLESS = ("STRETCH_TO", "MAINTAIN_VOLUME", "LIMIT_SCALE", "COPY_SCALE", "CHIL
 """Constraints that don't turn a bone, or that work on top of its keys."""
 
 
-def usable(context: Any, armature: Any, mapping: RigMapping) -> tuple[RigMapping, list[str]]:
+def usable(scene: Any, armature: Any, mapping: RigMapping) -> Generator[bool, None, tuple[RigMapping, list[str]]]:
     """The part of a mapping that keys can move, and sentences on the rest and on whatever else would hide the keys.
 
-    Its `carriers` are replaced by measured ones: bones that constraints leave in doubt are turned for a moment.
+    Its `carriers` are replaced by measured ones: bones that constraints leave in doubt are turned for a moment. That
+    takes a while, so this is a generator, each step of which is short.
     Raises AddonError if the rig can't be animated at all.
     """
-    _check(armature)
+    check_free(armature)
     bones = {joint: match.target for joint, match in mapping.bones.items() if match.target in armature.pose.bones}
     driven, locked = (names & set(bones.values()) for names in held_bones(armature))
     notes = _constraints(armature, set(bones.values()) - driven - locked)
@@ -35,11 +36,12 @@ def usable(context: Any, armature: Any, mapping: RigMapping) -> tuple[RigMapping
     face, more = _face(armature, mapping)
     kept = {joint: match for joint, match in mapping.bones.items() if match.target not in driven | locked}
     kept_mapping = replace(mapping, bones=kept, face=face)
-    carriers = measured_carriers(context, armature, kept_mapping)
+    carriers = yield from measured_carriers(scene, armature, kept_mapping)
     return replace(kept_mapping, carriers=carriers), [*_hidden(armature), *notes, *more]
 
 
-def _check(armature: Any) -> None:
+def check_free(armature: Any) -> None:
+    """Raises AddonError if keys on this armature, or on its face, can't be set at all."""
     if armature.library is not None:
         raise AddonError(
             f"{armature.name} is linked from {Path(armature.library.filepath).name} and can't be animated here. "

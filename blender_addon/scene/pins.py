@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ..core.pins import bend, bend_rotations
 from ..core.retarget import RigMotion
 from .actions import bone_path, key_path
-from .compat import animation_of, curves_of
+from .compat import Home, animation_of, curves_in, home_of
 from .rigs import face_meshes, mesh_named
 
 Floats = NDArray[np.float64]
@@ -43,28 +43,32 @@ class RigPins:
         return bool(self.rotations or self.locations or self.shapes)
 
 
-def find_pins(armature: Any) -> RigPins:
-    """The pinned keys of the Actions that animate the rig now. A pin in one component of a channel pins them all."""
+def find_pins(armature: Any) -> Generator[bool, None, RigPins]:
+    """The pinned keys of the Actions that animate the rig now. A pin in one component of a channel pins them all.
+
+    A generator, since a long take has millions of keys: each step looks at a channel.
+    """
     rotations, locations, shapes = {}, {}, {}
-    if animation_of(armature).action is not None:
-        curves = _by_path(armature)
-        for bone in armature.pose.bones:
-            path, size = _ROTATIONS.get(bone.rotation_mode, ("rotation_euler", 3))
-            found = _pins(curves.get(f"{bone_path(bone.name)}.{path}", {}), size)
+    for name in [bone.name for bone in armature.pose.bones]:
+        if animation_of(armature).action is None:
+            break
+        mode = armature.pose.bones[name].rotation_mode
+        path, size = _ROTATIONS.get(mode, ("rotation_euler", 3))
+        found = _pins(armature, f"{bone_path(name)}.{path}", size)
+        if found is not None:
+            rotations[name] = replace(found, values=_quaternions(found.values, mode))
+        found = _pins(armature, f"{bone_path(name)}.location", 3)
+        if found is not None:
+            locations[name] = found
+        yield False
+    for mesh, keys in [(mesh.name, mesh.data.shape_keys) for mesh in face_meshes(armature)]:
+        for name in [key.name for key in keys.key_blocks]:
+            if animation_of(keys).action is None:
+                break
+            found = _pins(keys, key_path(name), 1)
             if found is not None:
-                rotations[bone.name] = replace(found, values=_quaternions(found.values, bone.rotation_mode))
-            found = _pins(curves.get(f"{bone_path(bone.name)}.location", {}), 3)
-            if found is not None:
-                locations[bone.name] = found
-    for mesh in face_meshes(armature):
-        keys = mesh.data.shape_keys
-        if animation_of(keys).action is None:
-            continue
-        curves = _by_path(keys)
-        for key in keys.key_blocks:
-            found = _pins(curves.get(key_path(key.name), {}), 1)
-            if found is not None:
-                shapes[mesh.name, key.name] = found
+                shapes[mesh, name] = found
+            yield False
     return RigPins(rotations, locations, shapes)
 
 
@@ -93,46 +97,49 @@ def bend_to_pins(motion: RigMotion, pins: RigPins, start: float, step: float, re
     return replace(motion, rotations=rotations, locations=locations, shapes=shapes)
 
 
-def mark_pins(armature: Any, pins: RigPins) -> None:
-    """Mark the keys at the pins' frames again, in the Actions that animate the rig now."""
-    if pins.rotations or pins.locations:
-        curves = _by_path(armature)
-        for bone, found in pins.rotations.items():
-            mode = armature.pose.bones[bone].rotation_mode
-            path = _ROTATIONS.get(mode, ("rotation_euler", 3))[0]
-            _mark(curves.get(f"{bone_path(bone)}.{path}", {}), found.frames)
-        for bone, found in pins.locations.items():
-            _mark(curves.get(f"{bone_path(bone)}.location", {}), found.frames)
+def mark_pins(armature: Any, homes: Mapping[Any, Home], pins: RigPins) -> None:
+    """Mark the keys at the pins' frames again, where the curves of the armature and of its shape keys are."""
+    for bone, found in pins.rotations.items():
+        path, size = _ROTATIONS.get(armature.pose.bones[bone].rotation_mode, ("rotation_euler", 3))
+        _mark(_curves(homes.get(armature), f"{bone_path(bone)}.{path}", size), found.frames)
+    for bone, found in pins.locations.items():
+        _mark(_curves(homes.get(armature), f"{bone_path(bone)}.location", 3), found.frames)
     for (mesh, key), found in pins.shapes.items():
-        keys = mesh_named(armature, mesh).data.shape_keys
-        if animation_of(keys).action is not None:
-            _mark(_by_path(keys).get(key_path(key), {}), found.frames)
+        _mark(_curves(homes.get(mesh_named(armature, mesh).data.shape_keys), key_path(key), 1), found.frames)
 
 
-def _by_path(id_block: Any) -> dict[str, dict[int, Any]]:
-    """The F-curves of a data-block by property and component."""
-    found: dict[str, dict[int, Any]] = {}
-    for curve in curves_of(id_block)[0]:
-        found.setdefault(curve.data_path, {})[curve.array_index] = curve
-    return found
+def _curves(home: Home | None, path: str, size: int) -> dict[int, Any]:
+    """The F-curves of a property, by component."""
+    if home is None:
+        return {}
+    curves = curves_in(home)[0]
+    found = {index: curves.find(path, index=index) for index in range(size)}
+    return {index: curve for index, curve in found.items() if curve is not None}
 
 
-def _pins(curves: Mapping[int, Any], size: int) -> Pins | None:
-    """What the curves of one property are on every frame on which one of them is pinned."""
+def _pins(id_block: Any, path: str, size: int) -> Pins | None:
+    """What the curves of a property are on every frame on which one of them is pinned."""
     frames: set[float] = set()
+    curves = _curves(home_of(id_block), path, size)
     pinned = bpy.types.Keyframe.bl_rna.properties["type"].enum_items[PINNED].value
     for curve in curves.values():
-        points = curve.keyframe_points
-        kinds, places = np.empty(len(points), np.int32), np.empty(2 * len(points), np.float32)
-        points.foreach_get("type", kinds)
-        points.foreach_get("co", places)
-        frames.update(places[::2][kinds == pinned].tolist())
+        kinds = np.empty(len(curve.keyframe_points), np.int32)
+        curve.keyframe_points.foreach_get("type", kinds)
+        if (kinds == pinned).any():
+            frames.update(_places(curve)[kinds == pinned].tolist())
     if not frames:
         return None
     at = sorted(frames)
     rest = [1.0, 0.0, 0.0, 0.0] if size == 4 else [0.0] * size
     values = [[curves[i].evaluate(frame) if i in curves else rest[i] for i in range(size)] for frame in at]
     return Pins(np.array(at, np.float64), np.array(values, np.float64))
+
+
+def _places(curve: Any) -> NDArray[np.float32]:
+    """The frames of a curve's keys."""
+    places = np.empty((len(curve.keyframe_points), 2), np.float32)
+    curve.keyframe_points.foreach_get("co", places.ravel())
+    return places[:, 0]
 
 
 def _quaternions(values: Floats, mode: str) -> Floats:
@@ -148,6 +155,6 @@ def _quaternions(values: Floats, mode: str) -> Floats:
 
 def _mark(curves: Mapping[int, Any], frames: Floats) -> None:
     for curve in curves.values():
-        for point in curve.keyframe_points:
-            if np.abs(frames - point.co.x).min() < 0.01:
-                point.type = PINNED
+        near = np.abs(_places(curve)[:, None] - frames).min(axis=1) < 0.01
+        for i in np.flatnonzero(near).tolist():
+            curve.keyframe_points[i].type = PINNED

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Generator
 from typing import Any
 
 import bpy
@@ -11,11 +12,14 @@ from numpy.typing import NDArray
 
 from ..core.errors import AddonError
 from ..core.rig import Bone, FaceMesh, Rig
+from ..core.steps import finished
 
 BONE_PATH = r'pose\.bones\["(.+)"\]\.rotation'
 KEY_PATH = r'key_blocks\["(.+)"\]\.value'
 _POINTS = 4000
 """So many points tell a character's shape well enough."""
+_AT_ONCE = 500
+"""Points that are read in one step."""
 
 
 def read_rig(armature: Any) -> Rig:
@@ -23,19 +27,35 @@ def read_rig(armature: Any) -> Rig:
 
     Raises AddonError if the object is no armature, has no bones, or is being edited.
     """
+    return finished(rig_in_steps(armature))
+
+
+def rig_in_steps(armature: Any) -> Generator[bool, None, Rig]:
+    """`read_rig` as a generator, each step of which takes some milliseconds at most."""
+    check_rig(armature)
+    skin = yield from _skin(armature)
+    faces = []
+    for name in [mesh.name for mesh in face_meshes(armature)]:
+        yield False
+        faces.append(_face(mesh_named(armature, name)))
+    check_rig(armature)
+    return Rig(
+        name=armature.name,
+        bones=_bones(armature.data.bones),
+        faces=tuple(faces),
+        world=np.array(armature.matrix_world, np.float64),
+        skin=skin,
+    )
+
+
+def check_rig(armature: Any) -> None:
+    """Raises AddonError if the object is no armature, has no bones, or is being edited."""
     if armature is None or armature.type != "ARMATURE":
         raise AddonError("This is not an armature. Select the armature of the character.")
     if armature.mode == "EDIT":
         raise AddonError(f"{armature.name} is in Edit Mode. Leave it with Tab, then try again.")
     if not armature.data.bones:
         raise AddonError(f"{armature.name} has no bones. Select the armature of the character.")
-    return Rig(
-        name=armature.name,
-        bones=_bones(armature.data.bones),
-        faces=tuple(_face(mesh) for mesh in face_meshes(armature)),
-        world=np.array(armature.matrix_world, np.float64),
-        skin=_skin(armature),
-    )
 
 
 def _bones(bones: Any) -> tuple[Bone, ...]:
@@ -95,29 +115,33 @@ def driven_names(thing: Any, pattern: str) -> set[str]:
     return {match[1].replace('\\"', '"').replace("\\\\", "\\") for match in found if match}
 
 
-def _skin(armature: Any) -> dict[str, NDArray[np.float64]]:
+def _skin(armature: Any) -> Generator[bool, None, dict[str, NDArray[np.float64]]]:
     """Some points (P, 3) of the meshes that the armature deforms, at rest, in its space, by their main bone."""
     inside = np.linalg.inv(np.array(armature.matrix_world, np.float64))
-    bones = armature.data.bones
+    names = {bone.name for bone in armature.data.bones}
     found: dict[str, list[Any]] = {}
     meshes = [thing for thing in bpy.data.objects if thing.type == "MESH" and _is_deformed(thing, armature)]
     for mesh in meshes:
+        yield False
         place = inside @ np.array(mesh.matrix_world, np.float64)
-        groups = {group.index: group.name for group in mesh.vertex_groups if group.name in bones}
-        for bone, points in _points(mesh, groups, _POINTS // len(meshes)).items():
-            found.setdefault(bone, []).append(np.array(points) @ place[:3, :3].T + place[:3, 3])
+        groups = {group.index: group.name for group in mesh.vertex_groups if group.name in names}
+        points: dict[str, list[Any]] = {}
+        step = len(mesh.data.vertices) // max(_POINTS // len(meshes), 1) + 1
+        for first in range(0, len(mesh.data.vertices), step * _AT_ONCE):
+            _add_points(points, mesh, groups, range(first, len(mesh.data.vertices), step)[:_AT_ONCE])
+            yield False
+        for bone, places in points.items():
+            found.setdefault(bone, []).append(np.array(places) @ place[:3, :3].T + place[:3, 3])
     return {bone: np.concatenate(parts) for bone, parts in found.items()}
 
 
-def _points(mesh: Any, groups: dict[int, str], most: int) -> dict[str, list[Any]]:
-    """Some of a mesh's points, by the group that they belong to the most; reading all would take too long."""
-    found: dict[str, list[Any]] = {}
+def _add_points(points: dict[str, list[Any]], mesh: Any, groups: dict[int, str], numbers: range) -> None:
+    """Put some of a mesh's points to the group that they belong to the most; reading all would take too long."""
     vertices = mesh.data.vertices
-    for i in range(0, len(vertices), len(vertices) // max(most, 1) + 1):
+    for i in numbers:
         main = max((part for part in vertices[i].groups if part.group in groups), key=_weight, default=None)
         if main is not None:
-            found.setdefault(groups[main.group], []).append(vertices[i].co[:])
-    return found
+            points.setdefault(groups[main.group], []).append(vertices[i].co[:])
 
 
 def _weight(part: Any) -> float:

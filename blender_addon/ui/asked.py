@@ -11,11 +11,13 @@ import bpy
 
 from ..core.errors import AddonError
 from ..core.service_process import LocalService
+from ..scene.obstacles import check_free
 from ..scene.performing import Part
+from ..scene.rigs import check_rig
 from ..scene.sound import rate_of
 from .chosen import chosen_service, why_no_service
 from .session import session
-from .takes import take_folder
+from .takes import id_of, take_folder
 
 SENDING = "asked"
 """What stands for the service's name of a job until the service has told it."""
@@ -117,8 +119,9 @@ def _follow(armature: Any, take: Any) -> None:
 
 
 def _part(scene: Any, armature: Any, take: Any) -> Part:
-    rig, mapping, notes = session().mappings.of(bpy.context, armature, anew=True)
-    return Part(scene.name, armature.name, take.name, take.start, rate_of(scene), rig, mapping, notes=notes)
+    check_rig(armature)
+    check_free(armature)
+    return Part(scene.name, armature.name, id_of(armature, take), take.name, take.start, rate_of(scene))
 
 
 def _where() -> str:

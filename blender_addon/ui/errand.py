@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Generator
 from dataclasses import dataclass
+from typing import TypeVar
+
+T = TypeVar("T")
+
+_PATIENCE = 0.002
+"""Seconds for which a script waits before it looks again at what a thread does."""
 
 
 @dataclass(frozen=True)
@@ -44,9 +51,20 @@ class Errand:
         self._steps.close()
 
 
+def in_steps(steps: Generator[bool, None, T], stage: str, done: float = 0.0) -> Generator[At, None, T]:
+    """Steps as `core.steps` has them, as a part of an errand."""
+    while True:
+        try:
+            waits = next(steps)
+        except StopIteration as end:
+            return end.value  # type: ignore[no-any-return]
+        yield At(stage, done, enough=waits)
+
+
 def run_through(steps: Steps) -> str:
     """Do all of it at once; for scripts."""
     errand = Errand(steps)
     while errand.said is None:
-        errand.step()
+        if not errand.step():
+            time.sleep(_PATIENCE)
     return errand.said

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
 from typing import Any
+
+import bpy
 
 from ..core.choices import choices, corrected_keys, mirrored
 from ..core.corrections import Correction, read_correction, save_correction
@@ -14,9 +17,11 @@ from ..core.errors import AddonError
 from ..core.matching import match_rig
 from ..core.names import ARKIT_NAMES, JOINT_NAMES
 from ..core.rig import Rig, RigMapping
+from ..core.steps import awaited
 from ..scene.compat import user_folder
 from ..scene.obstacles import usable
-from ..scene.rigs import read_rig
+from ..scene.performing import Driven
+from ..scene.rigs import read_rig, rig_in_steps
 
 _PACKAGE = Path(__file__).parents[1]
 
@@ -36,22 +41,24 @@ class Mappings:
     def __init__(self) -> None:
         self._found: dict[Any, tuple[RigMapping, tuple[str, ...]]] = {}
 
-    def of(self, context: Any, armature: Any, anew: bool = False) -> tuple[Rig, RigMapping, tuple[str, ...]]:
-        """The rig, the mapping, and sentences for the user on what can't be moved or won't show. `anew` looks again.
+    def finding(self, scene: str, armature: str, anew: bool = False) -> Generator[bool, None, Driven]:
+        """How takes drive an armature, both by name; `anew` looks again.
 
-        Raises AddonError if the rig can't be animated, or a take would move nothing of it.
+        A generator, as `core.steps` has them. Raises AddonError if the rig can't be animated, or a take would move
+        nothing of it, and KeyError or ReferenceError if it is gone.
         """
-        rig = read_rig(armature)
+        rig = yield from rig_in_steps(bpy.data.objects[armature])
         names = tuple(bone.name for bone in rig.bones), tuple((face.name, face.keys) for face in rig.faces)
-        if anew or (armature.name, names) not in self._found:
-            mapping, notes = usable(context, armature, finder(rig)())
+        if anew or (armature, names) not in self._found:
+            mapping = yield from matching(rig)
+            mapping, notes = yield from usable(bpy.data.scenes[scene], bpy.data.objects[armature], mapping)
             if not mapping.bones and not mapping.face:
                 raise AddonError(
-                    f"{armature.name} has neither bones nor shape keys that a take could move. Open Rig in the panel "
+                    f"{armature} has neither bones nor shape keys that a take could move. Open Rig in the panel "
                     "and assign them."
                 )
-            self._found[armature.name, names] = mapping, tuple(notes)
-        return rig, *self._found[armature.name, names]
+            self._found[armature, names] = mapping, tuple(notes)
+        return Driven(rig, *self._found[armature, names])
 
     def forget(self) -> None:
         """After a correction, or with another file."""
@@ -65,6 +72,15 @@ def finder(rig: Rig) -> Callable[[], RigMapping]:
     """
     folder = corrections_folder()
     return lambda: match_rig(rig, descriptions(), read_correction(folder, rig))[0]
+
+
+def matching(rig: Rig) -> Generator[bool, None, RigMapping]:
+    """`finder` in a thread, as steps."""
+    thread = ThreadPoolExecutor(1, "vlogger-match")
+    try:
+        return (yield from awaited(thread.submit(finder(rig))))
+    finally:
+        thread.shutdown(wait=False, cancel_futures=True)
 
 
 @cache

@@ -12,7 +12,7 @@ from ..core.jobs import Ended, FileCame
 from ..scene.character import build_character, remember_body, units_per_metre
 from ..scene.compat import user_folder
 from .operator import Operator
-from .session import session
+from .session import push_undo, session
 from .takes import safe_name
 
 _SHIPPED = Path(__file__).parents[1] / "character.npz"
@@ -77,8 +77,7 @@ class VLOGGER_OT_add_character(Operator):
                     session().tell(update.error)
                 elif came:
                     add_to_scene(bpy.context, came[0], body, place)
-                    if not bpy.app.background:
-                        bpy.ops.ed.undo_push(message="Add VLOGGER Character")
+                    push_undo("Add VLOGGER Character")
 
         session().submit({"kind": "character", "body": body}, folder, "Character", news)
         return "The character is being built; the first one takes a minute or two."

@@ -4,12 +4,12 @@ import json
 import time
 from collections import deque
 from collections.abc import Generator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from math import ceil, floor
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import bpy
 import numpy as np
@@ -18,23 +18,21 @@ from ..core.dials import Dials, turn_dials
 from ..core.errors import AddonError
 from ..core.formats.reading import read_performance
 from ..core.jobs import Ended, FrameCame, JobHandle
-from ..core.rig import Rig
 from ..core.shown import Painted, digests, sampled, write_shown
 from ..core.standing import standing
+from ..core.steps import awaited
 from ..core.take import Take
 from ..scene.camera import CameraMove, check_camera, watch_camera
 from ..scene.character import body_of
 from ..scene.pictures import Span, add_node, add_strip, picture, refresh, sequence_of, show_beside, show_in_editors
-from ..scene.rigs import read_rig
+from ..scene.rigs import check_rig, rig_in_steps
 from ..scene.sound import rate_of
 from .chosen import why_no_service
-from .errand import At, Steps
+from .errand import At, Steps, in_steps
 from .mapping import descriptions, finder
 from .operator import Operator, no_rig, rig_of
-from .session import session
+from .session import push_undo, session
 from .takes import dials_of, safe_name, shown_take, take_file, take_named, takes_folder
-
-T = TypeVar("T")
 
 _OFTEN = 0.15
 """Seconds between two looks at the pictures that came: Blender reads them from the disk each time."""
@@ -95,9 +93,10 @@ class VLOGGER_OT_render_frames(Operator):
 
     def run(self, context: Any) -> str:
         armature = rig_of(context)
-        rig, wish = read_rig(armature), wish_of(context.scene, armature, shown_take(armature))
+        check_rig(armature)
+        wish = wish_of(context.scene, armature, shown_take(armature))
         check_camera(context.scene, armature)
-        session().begin("frames", _paint(wish, rig, body_of(armature)))
+        session().begin("frames", _paint(wish, body_of(armature)))
         return ""
 
 
@@ -189,21 +188,22 @@ def frames_of(take: Any) -> tuple[float, float]:
     return float(start), float(end)
 
 
-def _paint(wish: Wish, rig: Rig, body: tuple[dict[str, float], Any] | None) -> Steps:
+def _paint(wish: Wish, body: tuple[dict[str, float], Any] | None) -> Steps:
     """Read the take, follow the camera, and have what is missing drawn; it is shown as it comes."""
     threads, painted, handle = ThreadPoolExecutor(1, "vlogger-frames"), Painted(wish.folder, wish.picture), None
     look = _Look(wish)
     try:
+        rig = yield from in_steps(rig_in_steps(bpy.data.objects[wish.armature]), "Reading the rig")
         find, numbers = finder(rig), range(wish.span.first, wish.span.last + 1)
 
         def placed() -> Any:
             return standing(rig, find()) if body is None else body[1]
 
-        shown = yield from _awaited(threads.submit(_read, wish), "Reading the take")
-        placing = yield from _awaited(threads.submit(placed), "Reading the rig")
+        shown = yield from in_steps(awaited(threads.submit(_read, wish)), "Reading the take")
+        placing = yield from in_steps(awaited(threads.submit(placed)), "Reading the rig")
         frames = [float(wish.whole[number]) for number in numbers]
         move = yield from _watched(watch_camera(wish.scene, wish.armature, placing, frames))
-        wanted = yield from _awaited(threads.submit(_made_of, wish, shown, move), "Comparing")
+        wanted = yield from in_steps(awaited(threads.submit(_made_of, wish, shown, move)), "Comparing")
         missing = painted.missing(wanted)
         there = before = len(wanted) - sum(map(len, missing))
         look.came(*(number for number in numbers if before and not any(number in run for run in missing)))
@@ -230,8 +230,7 @@ def _paint(wish: Wish, rig: Rig, body: tuple[dict[str, float], Any] | None) -> S
         look.refresh(now=True)
         if wish.strip and look.image is not None:
             add_strip(bpy.data.scenes[wish.scene], look.image)
-        if not bpy.app.background:
-            bpy.ops.ed.undo_push(message=f"VLOGGER Pictures of {wish.name}")
+            push_undo(f"VLOGGER Pictures of {wish.name}")
         kept = f", {before} of which were there already" if before else ""
         return f"{len(wanted)} pictures of {wish.name} are in {wish.folder.name}{kept}."
     finally:
@@ -271,16 +270,10 @@ class _Look:
         image = sequence_of(take.image, take.name, self._wish.picture(self._new), self._wish.span)
         if first:
             take.image = image
+            push_undo(f"VLOGGER Pictures of {take.name}")  # else an undo would leave the take with a lost image
         show_in_editors(image)
         refresh(image)
         self._new, self._due = None, time.monotonic() + _OFTEN
-
-
-def _awaited(future: Future[T], stage: str) -> Generator[At, None, T]:
-    """Wait, tick by tick, for what a thread does."""
-    while not future.done():
-        yield At(stage, 0.0, enough=True)
-    return future.result()
 
 
 def _watched(watching: Generator[float, None, CameraMove]) -> Generator[At, None, CameraMove]:

@@ -1,6 +1,6 @@
 """Takes and other programs' performances, keyed on the rig from a file: nothing of this needs the backend."""
 
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -10,17 +10,17 @@ from bpy.props import BoolProperty, StringProperty
 
 from ..core.errors import AddonError
 from ..core.formats.reading import SUFFIXES, is_take, read_performance
+from ..core.steps import awaited
 from ..core.take import Take, save_take
+from ..scene.obstacles import check_free
 from ..scene.performing import Part
+from ..scene.rigs import check_rig
 from ..scene.sound import rate_of
-from .errand import At, Steps, run_through
+from .errand import Steps, in_steps, run_through
 from .mapping import descriptions
 from .operator import Operator, no_rig, rig_of
 from .session import session
-from .takes import free_name, safe_name, takes_folder
-
-_PATIENCE = 0.004
-"""Seconds that a step waits for the thread."""
+from .takes import add_take, safe_name, takes_folder
 
 
 class VLOGGER_OT_import_take(Operator):
@@ -48,7 +48,8 @@ class VLOGGER_OT_import_take(Operator):
 
     def run(self, context: Any) -> str:
         scene, armature, path = context.scene, rig_of(context), Path(bpy.path.abspath(self.filepath))
-        session().mappings.of(context, armature, anew=True)
+        check_rig(armature)
+        check_free(armature)
         steps = _import(scene.name, armature.name, path, scene.frame_current, rate_of(scene), takes_folder())
         if self.wait:
             return run_through(steps)
@@ -60,20 +61,15 @@ def _import(scene: str, armature: str, path: Path, frame: int, rate: float, fold
     thread = ThreadPoolExecutor(1, "vlogger-import")
     try:
         reading = thread.submit(_read, path, rate, folder)
-        while not reading.done():
-            wait([reading], timeout=_PATIENCE)
-            yield At(f"Reading {path.name}", 0.0, enough=True)
-        take, kept = reading.result()
+        take, kept = yield from in_steps(awaited(reading), f"Reading {path.name}")
     finally:
         thread.shutdown(wait=False, cancel_futures=True)
     thing = bpy.data.objects.get(armature)
     if thing is None or bpy.data.scenes.get(scene) is None:
         raise AddonError(f"The rig {armature} is gone, so {path.name} was not keyed.")
-    rig, mapping, notes = session().mappings.of(bpy.context, thing)
-    entry = thing.vlogger.takes.add()
-    entry.name, entry.start, entry.path = free_name(thing, path.stem), frame, str(kept)
-    thing.vlogger["take"] = len(thing.vlogger.takes) - 1
-    session().key(Part(scene, armature, entry.name, frame, rate, rig, mapping, notes=notes), take)
+    entry = add_take(thing, path.stem, frame)
+    entry.path = str(kept)
+    session().key(Part(scene, armature, entry.id, entry.name, frame, rate), take, anew=True)
     return f"{len(take) / take.fps:.1f} s of {path.name}."
 
 

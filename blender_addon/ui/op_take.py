@@ -16,8 +16,8 @@ from ..scene.sound import SceneSound, rate_of
 from .asked import Asked, ask, asked_for, is_waiting
 from .chosen import why_no_service
 from .operator import Operator, no_rig, rig_of
-from .session import session
-from .takes import DIALS, forget_take, free_name, show_take, shown_take, take_file, takes_folder
+from .session import push_undo, session
+from .takes import DIALS, add_take, forget_take, show_take, shown_take, take_file, takes_folder
 
 _STYLE = ("energy", "gesture", "head", "gaze", "blink")
 _USUAL = {name: Dials.__dataclass_fields__[name].default for name in DIALS}
@@ -37,13 +37,14 @@ class VLOGGER_OT_animate(Operator):
         result = self.execute(context)
         if "FINISHED" not in result:
             return result
+        push_undo(self.bl_label)
         self._armature = rig_of(context).name
         context.window_manager.modal_handler_add(self)
         return {"RUNNING_MODAL"}
 
     def modal(self, context: Any, event: Any) -> set[str]:
         if self._armature not in session().making:
-            return {"FINISHED"}
+            return {"CANCELLED"}  # the step for undo is there since it was pressed
         in_view = context.area is not None and context.area.type == "VIEW_3D"
         if event.type == "ESC" and event.value == "PRESS" and in_view and not context.screen.is_animation_playing:
             session().cancel(self._armature)
@@ -72,16 +73,14 @@ class VLOGGER_OT_animate(Operator):
             "style": {name: getattr(settings, name) for name in _STYLE},
         }
         placed = (sound.name, path) if settings.place_sound and sound.source == "file" else None
-        takes = armature.vlogger.takes
-        take = takes.add()
-        take.name = free_name(armature, f"{sound.name} {settings.seed}" if settings.seed else sound.name)
-        take.start = sound.frame
+        chosen = armature.vlogger.take
+        take = add_take(armature, f"{sound.name} {settings.seed}" if settings.seed else sound.name, sound.frame)
         try:
             ask(context, armature, take, Asked(request, placed))
         except Exception:
-            takes.remove(len(takes) - 1)
+            armature.vlogger.takes.remove(len(armature.vlogger.takes) - 1)
+            armature.vlogger.take = chosen
             raise
-        armature.vlogger["take"] = len(takes) - 1  # without showing it: nothing is there yet
         return ""
 
 

@@ -154,6 +154,7 @@ class VloggerFaceAction(bpy.types.PropertyGroup):
 class VloggerTake(bpy.types.PropertyGroup):
     """One take of a rig: its Actions, the file that it is keyed from, and the dials as they are set for it."""
 
+    id: StringProperty(description="Names the take for good, whatever it and its rig are called")
     action: PointerProperty(type=bpy.types.Action)
     faces: CollectionProperty(type=VloggerFaceAction, override=LISTS)
     path: StringProperty(name="Take File", subtype="FILE_PATH")

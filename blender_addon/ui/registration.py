@@ -7,6 +7,7 @@ from typing import Any
 import bpy
 from bpy.app.handlers import persistent
 
+from ..scene.aside import leave_all
 from . import (
     op_asked,
     op_backend,
@@ -76,10 +77,12 @@ def unregister() -> None:
 def _handlers() -> list[tuple[Any, Any]]:
     on = bpy.app.handlers
     return [
-        (on.load_pre, _leave_file),
         (on.load_post, _arrive),
-        (on.undo_post, _start_over),
-        (on.redo_post, _start_over),
+        (on.save_pre, _before_save),
+        (on.undo_pre, _before_undo),
+        (on.redo_pre, _before_undo),
+        (on.undo_post, _after_undo),
+        (on.redo_post, _after_undo),
     ]
 
 
@@ -95,15 +98,21 @@ def _tick() -> float:
 
 
 @persistent
-def _leave_file(*_: Any) -> None:
-    session().leave_file()
-
-
-@persistent
 def _arrive(*_: Any) -> None:
-    session().arrived = not bpy.app.background
+    session().leave_file()
+    session().arrive()
 
 
 @persistent
-def _start_over(*_: Any) -> None:
-    session().start_over()
+def _before_save(*_: Any) -> None:
+    leave_all()
+
+
+@persistent
+def _before_undo(*_: Any) -> None:
+    session().before_undo()
+
+
+@persistent
+def _after_undo(*_: Any) -> None:
+    session().after_undo()

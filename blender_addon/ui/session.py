@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +20,25 @@ from ..core.jobs import Answered, CurvesCame, Ended, FileCame, FrameCame, JobHan
 from ..core.service_process import LocalService, RemoteService
 from ..core.simplify import Bound
 from ..core.take import Take, read_meta
+from ..scene.aside import leave_all
 from ..scene.performing import Part, Performing
-from ..scene.pins import find_pins
 from ..scene.sound import place_sound, rate_of
+from ..scene.unfinished import take_back, unfinished_takes
 from .errand import Errand, Steps
 from .mapping import Mappings
-from .takes import dials_of, forget_take, remember_actions, show_take, shown_take, take_file, take_named
+from .takes import (
+    actions_of,
+    dials_of,
+    find_take,
+    forget_take,
+    id_of,
+    keyed_dials,
+    remember_actions,
+    set_dials,
+    show_take,
+    shown_take,
+    take_file,
+)
 
 _BUDGET = 0.012
 """Seconds of work in one tick."""
@@ -76,7 +89,7 @@ class Session:
         self._client: Client | None = None
         self._rekeying: dict[str, Performing] = {}
         self._turned: dict[str, float] = {}
-        self._asked: dict[str, Callable[[Answered], None]] = {}
+        self._over: set[str] = set()
         self._files: dict[JobHandle, Callable[[Any], None]] = {}
         self.errands: dict[str, Errand] = {}
         self.making: dict[str, Making] = {}
@@ -111,14 +124,14 @@ class Session:
     def animate(self, job: dict[str, Any], folder: Path, part: Part, sound: tuple[str, Path] | None) -> JobHandle:
         """Have a take made, and key it on its rig as it comes."""
         handle = self.client.submit(job, folder, part.name)
-        self.making[part.armature] = Making(handle, Performing(part), sound)
+        self.making[part.armature] = Making(handle, self._performing(part, anew=True), sound)
         self.notice = None
         return handle
 
     def follow(self, job: str, folder: Path, part: Part, sound: tuple[str, Path] | None) -> JobHandle:
         """Go on with a take that was asked for before Blender was closed, by the service's name of the job."""
         handle = self.client.follow(job, folder, part.name)
-        self.making[part.armature] = Making(handle, Performing(part), sound, asked_before=True)
+        self.making[part.armature] = Making(handle, self._performing(part, anew=True), sound, asked_before=True)
         return handle
 
     def submit(self, job: dict[str, Any], folder: Path, label: str, news: Callable[[Any], None]) -> JobHandle:
@@ -149,25 +162,63 @@ class Session:
         """The dials of a rig's take were touched: key it anew once they rest."""
         self._turned[armature.name] = time.monotonic() + _PATIENCE
 
-    def start_over(self) -> None:
-        """After an undo or a redo: Blender's objects are new ones."""
-        for making in self.making.values():
-            making.performing.start_over()
-        for performing in self._rekeying.values():
+    def before_undo(self) -> None:
+        """Nothing may lead to what Blender is about to forget: what is being keyed is taken back."""
+        for performing in self._performings():
             performing.start_over()
+
+    def after_undo(self) -> None:
+        """Blender's data is that of another moment: what is still wanted there is keyed anew."""
+        leave_all()
+        for name, making in list(self.making.items()):
+            part = making.performing.part
+            if find_take(part.take, part.armature) is None:
+                making.handle.cancel()
+                self._drop(name)
+                self.notice = Notice(f"{part.name} was undone.")
+        for name, performing in list(self._rekeying.items()):
+            found = find_take(performing.part.take, performing.part.armature)
+            if found is None or dials_of(found[1]) != performing.part.dials:
+                self._drop(name)
+        self._clear_up()
+
+    def _clear_up(self) -> None:
+        """Take back what nobody is keying any more, though it was begun at the moment that an undo has brought back."""
+        running = {performing.part.take for performing in self._performings()}
+        for take in unfinished_takes():
+            take_back(take)
+        for performing in self._performings():
+            performing.start_over()
+        for armature in [thing for thing in bpy.data.objects if thing.type == "ARMATURE"]:
+            for take in list(armature.vlogger.takes):
+                if take.job and take.id in self._over and take.id not in running:
+                    forget_take(armature, list(armature.vlogger.takes).index(take))
+            for take in armature.vlogger.takes:
+                dials = keyed_dials(take)
+                if dials is not None and dials != dials_of(take) and take.id not in running:
+                    set_dials(take, dials)
+            self._turned.pop(armature.name, None)
+        self._changed()
 
     def leave_file(self) -> None:
         """Another file is opened: its takes are nobody's any more; the service keeps what was asked for."""
+        for performing in self._performings():
+            performing.close()
         for making in self.making.values():
-            making.performing.close()
             self.client.leave(making.handle)
         self.making.clear()
         self._rekeying.clear()
+        self._over.clear()
         self._turned.clear()
         self._files.clear()
         self.mappings.forget()
         for kind in list(self.errands):
             self.stop(kind)
+
+    def arrive(self) -> None:
+        """A file was opened: what was being keyed when it was saved is taken back; its takes are looked through."""
+        self._clear_up()
+        self.arrived = not bpy.app.background
 
     def reconnect(self, replace_service: bool = False) -> None:
         """Leave the service and look for one anew, for instance after the preferences were changed."""
@@ -192,6 +243,7 @@ class Session:
         """Do a little; returns the seconds until the next time."""
         began = time.perf_counter()
         self._start_early()
+        self._follow_names()
         self._listen()
         self._rekey_turned()
         self._note_jobs()
@@ -238,11 +290,31 @@ class Session:
 
         Again and again, since an undo takes back what was noted.
         """
-        for name, making in self.making.items():
-            thing = bpy.data.objects.get(name)
-            take = take_named(thing, making.performing.part.name) if thing is not None else None
-            if take is not None and making.handle.id is not None and take.job != making.handle.id:
-                take.job = making.handle.id
+        for making in self.making.values():
+            found = find_take(making.performing.part.take, making.performing.part.armature)
+            if found is not None and making.handle.id is not None and found[1].job != making.handle.id:
+                found[1].job = making.handle.id
+
+    def _follow_names(self) -> None:
+        """Rigs and scenes may have been renamed."""
+        self.making = {self._renamed(making.performing): making for making in self.making.values()}
+        self._rekeying = {self._renamed(performing): performing for performing in self._rekeying.values()}
+
+    def _renamed(self, performing: Performing) -> str:
+        part = performing.part
+        found = find_take(part.take, part.armature)
+        if found is not None:
+            thing, scene = found[0], bpy.data.scenes.get(part.scene)
+            scenes = [scene] if scene is not None else list(thing.users_scene)
+            if scenes and (thing.name, scenes[0].name) != (part.armature, part.scene):
+                performing.part = replace(part, armature=thing.name, scene=scenes[0].name)
+        return performing.part.armature
+
+    def _performings(self) -> list[Performing]:
+        return [*(making.performing for making in self.making.values()), *self._rekeying.values()]
+
+    def _performing(self, part: Part, anew: bool) -> Performing:
+        return Performing(part, lambda part: self.mappings.finding(part.scene, part.armature, anew))
 
     def _work(self, until: float) -> bool:
         worked = False
@@ -264,6 +336,9 @@ class Session:
             except AddonError as error:
                 del self.errands[kind]
                 self.tell(error)
+            except (ReferenceError, KeyError) as error:
+                del self.errands[kind]
+                self.tell(gone(error))
             else:
                 if errand.said is not None:
                     del self.errands[kind]
@@ -277,37 +352,52 @@ class Session:
             while time.perf_counter() < until and performing.step():
                 worked = True
         except AddonError as error:
-            self._drop(armature)
-            self.tell(error)
+            self._fail(armature, performing.part, error)
         return worked
+
+    def _fail(self, armature: str, part: Part, error: AddonError) -> None:
+        """A take can't be keyed: it is as if it had not been asked for."""
+        making = self.making.get(armature)
+        self._drop(armature)
+        if making is not None:
+            making.handle.cancel()
+            self._forget(part)
+        self.tell(error)
+
+    def _forget(self, part: Part) -> None:
+        found = find_take(part.take, part.armature)
+        if found is not None:
+            armature, take = found
+            forget_take(armature, list(armature.vlogger.takes).index(take))
+            show_take(None, armature)
 
     def _finish(self, armature: str) -> None:
         making = self.making.get(armature)
         if making is None or making.ended is None or making.performing.busy:
             return
         ended, part = making.ended, making.performing.part
-        thing, scene = bpy.data.objects.get(part.armature), bpy.data.scenes.get(part.scene)
-        take = take_named(thing, part.name) if thing is not None else None
-        if ended.error is not None or ended.view.state != "done" or thing is None or take is None or scene is None:
+        found, scene = find_take(part.take, part.armature), bpy.data.scenes.get(part.scene)
+        if ended.error is not None or ended.view.state != "done" or found is None or scene is None:
             making.performing.take_back()
             self._drop(armature)
-            if thing is not None and take is not None and making.asked_before and ended.error is not None:
-                take.said = str(ended.error)
-            elif thing is not None and take is not None:
-                forget_take(thing, list(thing.vlogger.takes).index(take))
-                show_take(None, thing)
+            if found is not None and making.asked_before and ended.error is not None:
+                found[1].said = str(ended.error)
+            else:
+                self._forget(part)
             self.notice = Notice(f"{part.name} was cancelled.") if ended.view.state == "cancelled" else None
             if ended.error is not None and ended.view.state != "cancelled":
                 self.tell(ended.error)
             return
-        remember_actions(thing, take, making.performing.actions)
+        thing, take = found
+        making.performing.finish()
+        remember_actions(thing, take, making.performing.homes, part.dials)
         take.path = str(making.handle.files.get("take.npz", ""))
         take.job = ""
-        self._tell_origin(take, making.performing.actions)
-        said = [f"{part.name} is keyed.", *self._place(scene, making), *making.performing.notes]
+        self._tell_origin(take)
+        said = [f"{take.name} is keyed.", *self._place(scene, making), *making.performing.notes]
         self.notice = Notice(" ".join(said))
         self._drop(armature)
-        self._landed(part.name)
+        self._landed(take.name)
 
     def _place(self, scene: Any, making: Making) -> list[str]:
         """Put the sound of a take into the sequencer, if it is not heard yet, and tell so."""
@@ -321,12 +411,12 @@ class Session:
             return [str(error)]
         return ["Its sound is in the sequencer."] if added else []
 
-    def _tell_origin(self, take: Any, actions: list[Any]) -> None:
+    def _tell_origin(self, take: Any) -> None:
         """Note in a take's Actions what it was made from."""
         path = take_file(take)
         if path is not None:
             meta = read_meta(path)
-            for action in actions:
+            for action in actions_of(take):
                 action["vlogger"] = meta
 
     def _rekey_turned(self) -> None:
@@ -348,59 +438,60 @@ class Session:
             self.tell(AddonError(f"The file of {take.name} is gone, so its dials do nothing. Make the take again."))
             return
         scene = bpy.context.scene
-        try:
-            rig, mapping, _ = self.mappings.of(bpy.context, armature)
-        except AddonError as error:
-            self.tell(error)
-            return
-        part = Part(scene.name, armature.name, take.name, take.start, rate_of(scene), rig, mapping, dials_of(take),
-                    find_pins(armature), armature.vlogger.pin_reach, bound)  # fmt: skip
+        part = Part(
+            scene.name, armature.name, id_of(armature, take), take.name, take.start, rate_of(scene), dials_of(take),
+            armature.vlogger.pin_reach, bound,
+        )  # fmt: skip
         self.key(part, path)
 
-    def key(self, part: Part, curves: Take | Path) -> None:
-        """Key curves that are there already, for a take that is in its rig's list."""
+    def key(self, part: Part, curves: Take | Path, anew: bool = False) -> None:
+        """Key curves that are there already, for a take that is in its rig's list; `anew` looks at the rig again."""
         old = self._rekeying.pop(part.armature, None)
         if old is not None:
             old.take_back()
             old.close()
-        performing = Performing(part)
+        performing = self._performing(part, anew)
         performing.came(0, curves)
         self._rekeying[part.armature] = performing
 
     def _rekeyed(self, name: str, performing: Performing) -> None:
         del self._rekeying[name]
         performing.close()
-        armature = bpy.data.objects.get(name)
-        take = take_named(armature, performing.part.name) if armature is not None else None
-        if armature is None or take is None:
+        part = performing.part
+        found = find_take(part.take, part.armature)
+        if found is None:
             performing.take_back()
             return
-        old = {action for action in (take.action, *(face.action for face in take.faces)) if action is not None}
-        remember_actions(armature, take, performing.actions)
-        for action in old - set(performing.actions):
-            action.use_fake_user = False
-        bpy.data.batch_remove([action for action in old - set(performing.actions) if not action.users])
-        for action in performing.actions:
+        armature, take = found
+        performing.finish()
+        remember_actions(armature, take, performing.homes, part.dials)
+        for action in actions_of(take):
             action.name = take.name
         self._landed(take.name)
 
     def _landed(self, name: str) -> None:
-        if not bpy.app.background:
-            bpy.ops.ed.undo_push(message=f"VLOGGER {name}")
+        push_undo(f"VLOGGER {name}")
         self._changed()
 
     def _drop(self, armature: str) -> None:
         making = self.making.pop(armature, None)
         if making is not None:
             making.performing.close()
+            self._over.add(making.performing.part.take)
         rekeying = self._rekeying.pop(armature, None)
         if rekeying is not None:
             rekeying.close()
 
     def give_up(self, error: Exception) -> None:
-        """After a fault of our own: leave what is being keyed as it is, and say so."""
-        for name in {*self.making, *self._rekeying}:
+        """After a fault of our own: take back what is being keyed, and say so."""
+        for name, making in list(self.making.items()):
+            making.handle.cancel()
             self._drop(name)
+            self._forget(making.performing.part)
+        for name in list(self._rekeying):
+            self._drop(name)
+        for take in unfinished_takes():
+            take_back(take)
         for kind in list(self.errands):
             self.stop(kind)
         self._turned.clear()
@@ -410,6 +501,19 @@ class Session:
         """Show an error in the panel."""
         self.notice = Notice(str(error), error)
         self._changed()
+
+
+def push_undo(message: str) -> None:
+    """Let an undo come back to what is now, also where no operator does so."""
+    if not bpy.app.background:
+        bpy.ops.ed.undo_push(message=message)
+
+
+def gone(error: Exception) -> AddonError:
+    """What to tell when something was removed while it was needed."""
+    told = AddonError("What this was about was removed, or undone, meanwhile. Start it again if you still want it.")
+    told.__cause__ = error
+    return told
 
 
 def own_fault(error: Exception) -> AddonError:

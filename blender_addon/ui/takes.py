@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterable
+import uuid
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from dataclasses import asdict
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -13,9 +16,10 @@ import bpy
 
 from ..core.dials import Dials
 from ..core.errors import AddonError
-from ..scene.compat import Animation, animation_of, give_animation, slot_for, user_folder
+from ..scene.compat import Animation, Home, animation_of, at_home, give_animation, slot_for, user_folder
 from ..scene.rigs import face_meshes
 
+_DIALS = "vlogger_dials"
 DIALS = ("jaw", "lips", "head", "gaze", "gesture", "blink", "smoothing")
 
 
@@ -29,6 +33,33 @@ def take_named(armature: Any, name: str) -> Any:
     return next((take for take in armature.vlogger.takes if take.name == name), None)
 
 
+def add_take(armature: Any, name: str, start: float) -> Any:
+    """A new take in the rig's list, the chosen one; what animates the rig stays."""
+    takes = armature.vlogger.takes
+    take = takes.add()
+    take.name, take.start, take.id = free_name(armature, name), start, uuid.uuid4().hex
+    armature.vlogger.take = len(takes) - 1
+    return take
+
+
+def id_of(armature: Any, take: Any) -> str:
+    """By what a take is found again; given to those that have none, or that of a rig which was duplicated."""
+    others = (other for thing in _rigs() if thing != armature for other in thing.vlogger.takes)
+    if not take.id or any(other.id == take.id for other in others):
+        take.id = uuid.uuid4().hex
+    return str(take.id)
+
+
+def find_take(id: str, armature: str) -> tuple[Any, Any] | None:
+    """A take and the rig that has it, probably the `armature` of that name; both may have been renamed."""
+    named = bpy.data.objects.get(armature)
+    for thing in [named] if named is not None else []:
+        for take in thing.vlogger.takes:
+            if take.id == id:
+                return thing, take
+    return next(((thing, take) for thing in _rigs() for take in thing.vlogger.takes if take.id == id), None)
+
+
 def free_name(armature: Any, wanted: str) -> str:
     """`wanted`, or `wanted 2` and so on if the rig has a take of that name."""
     taken = {take.name for take in armature.vlogger.takes}
@@ -36,20 +67,40 @@ def free_name(armature: Any, wanted: str) -> str:
     return next(name for name in names if name not in taken)
 
 
-def remember_actions(armature: Any, take: Any, actions: Iterable[Any]) -> None:
-    """Note in a take which of the rig's Actions are its own."""
-    own = list(actions)
-    action = animation_of(armature).action
-    take.action = action if action in own else None
+def remember_actions(armature: Any, take: Any, homes: Mapping[Any, Home], dials: Dials) -> None:
+    """Note in a take which Actions are its own, and with which dials they were keyed. Its old ones go.
+
+    What is animated by the old ones is animated by the new ones.
+    """
+    old = actions_of(take)
+    take.action = homes[armature].action if armature in homes else None
     take.faces.clear()
     for mesh in face_meshes(armature):
-        action = animation_of(mesh.data.shape_keys).action
-        if action in own:
+        if mesh.data.shape_keys in homes:
             face = take.faces.add()
-            face.mesh, face.action = mesh, action
-            action.use_fake_user = True
-    if take.action is not None:
-        take.action.use_fake_user = True
+            face.mesh, face.action = mesh, homes[mesh.data.shape_keys].action
+    for owner, home in homes.items():
+        if animation_of(owner).action in old:
+            give_animation(owner, at_home(home))
+        home.action.use_fake_user = True
+        home.action[_DIALS] = json.dumps(asdict(dials))
+    gone = old - actions_of(take)
+    for action in gone:
+        action.use_fake_user = False
+    bpy.data.batch_remove([action for action in gone if not action.users])
+
+
+def actions_of(take: Any) -> set[Any]:
+    """The Actions of body and faces."""
+    return {action for action in (take.action, *(face.action for face in take.faces)) if action is not None}
+
+
+def keyed_dials(take: Any) -> Dials | None:
+    """The dials with which a take's Actions were keyed, None if they don't say."""
+    for action in actions_of(take):
+        with suppress(KeyError, ValueError, TypeError):
+            return Dials(**json.loads(action[_DIALS]))
+    return None
 
 
 def show_take(context: Any, armature: Any) -> None:
@@ -69,7 +120,7 @@ def forget_take(armature: Any, index: int) -> None:
     """Take a take off the list, and its Actions out of the file if nothing else uses them."""
     settings = armature.vlogger
     take = settings.takes[index]
-    actions = {action for action in (take.action, *(face.action for face in take.faces)) if action is not None}
+    actions = actions_of(take)
     settings.takes.remove(index)
     for action in actions:
         action.use_fake_user = False
@@ -82,6 +133,11 @@ def forget_take(armature: Any, index: int) -> None:
 
 def dials_of(take: Any) -> Dials:
     return Dials(**{name: getattr(take, name) for name in DIALS})
+
+
+def set_dials(take: Any, dials: Dials) -> None:
+    for name in DIALS:
+        setattr(take, name, getattr(dials, name))
 
 
 def take_file(take: Any) -> Path | None:
@@ -116,6 +172,10 @@ def take_folder(armature: Any, take: Any) -> Path:
 def safe_name(name: str) -> str:
     """A take's name as the name of a folder, on every system."""
     return re.sub(r"[^\w. -]", "_", name).strip(" .")[:80] or "take"
+
+
+def _rigs() -> Iterator[Any]:
+    return (thing for thing in bpy.data.objects if thing.type == "ARMATURE")
 
 
 def _give(owner: Any, action: Any) -> None:

@@ -21,6 +21,7 @@ from blender_addon.core.errors import AddonError
 from blender_addon.core.retarget import retarget
 from blender_addon.core.rig import Match, RigMapping
 from blender_addon.core.simplify import Bound
+from blender_addon.core.steps import finished
 from blender_addon.core.take import Take
 from blender_addon.scene.actions import set_frame_rate
 from blender_addon.scene.compat import animation_of, put_on_track
@@ -250,7 +251,7 @@ def obstacles() -> dict[str, Any]:
     bones["right_elbow"].constraints.new("IK").name = "Reach"
     bones["right_elbow"].constraints["Reach"].chain_count = 2
     armature.data.pose_position = "REST"
-    kept, notes = usable(bpy.context, armature, mapping())
+    kept, notes = finished(usable(bpy.context.scene, armature, mapping()))
     motion = retarget(talking_take(), read_rig(armature), kept)
     armature.data.pose_position = "POSE"
     for _ in key_in_slices(bpy.context.scene, armature, motion, "Take", 0):
@@ -273,7 +274,7 @@ def obstacles() -> dict[str, Any]:
         "curves": sorted({curve.data_path for action in bpy.data.actions for curve in curves(action)}),
         "knee": knee,
         "editing": editing,
-        "solo": usable(bpy.context, armature, mapping())[1],
+        "solo": finished(usable(bpy.context.scene, armature, mapping()))[1],
         "gone": gone,
         "no_armature": refused(lambda: read_rig(head)),
     }
@@ -290,14 +291,14 @@ def linked(folder: str) -> dict[str, Any]:
     head = bpy.data.objects["Head"]
     for thing in (armature, head):
         bpy.context.collection.objects.link(thing)
-    refusal = refused(lambda: usable(bpy.context, armature, mapping()))
+    refusal = refused(lambda: finished(usable(bpy.context.scene, armature, mapping())))
     local = armature.override_create(remap_local_usages=True)
     local.override_library.is_system_override = True
-    system = refused(lambda: usable(bpy.context, local, mapping()))
+    system = refused(lambda: finished(usable(bpy.context.scene, local, mapping())))
     local.override_library.is_system_override = False
     local_head = head.override_create(remap_local_usages=True)
     local_head.parent = local
-    kept, notes = usable(bpy.context, local, mapping())
+    kept, notes = finished(usable(bpy.context.scene, local, mapping()))
     motion = retarget(talking_take(), read_rig(local), kept)
     for _ in key_in_slices(bpy.context.scene, local, motion, "Take on an override", 0):
         pass
@@ -341,7 +342,7 @@ def controls() -> dict[str, Any]:
     switch.id, switch.data_path = armature, 'pose.bones["root"]["IK_FK"]'
     fk = replace(mapping(), switches={("root", "IK_FK"): 1.0, ("root", "no such"): 1.0})
     before = [list(bone.rotation_quaternion) for bone in armature.pose.bones]
-    kept, notes = usable(bpy.context, armature, fk)
+    kept, notes = finished(usable(bpy.context.scene, armature, fk))
     same = before == [list(bone.rotation_quaternion) for bone in armature.pose.bones]
     motion = retarget(talking_take(), read_rig(armature), kept)
     for _ in key_in_slices(bpy.context.scene, armature, motion, "Take", 0):
