@@ -12,8 +12,8 @@ from vlogger_backend.avatars.posing import posed_vertices
 from vlogger_backend.camera import Camera
 from vlogger_backend.motion.motion import Motion
 from vlogger_backend.motion.names import ARKIT_INDEX, JOINT_INDEX
+from vlogger_backend.portraits.head import load_head
 from vlogger_backend.portraits.portrait import Consent, Fit, FitError, Portrait
-from vlogger_backend.renderers.face_points import face_points
 from vlogger_backend.renderers.shot import render_shot
 
 HEAD_HEIGHT = 1.63
@@ -66,12 +66,13 @@ def portrait_of(
     wall[:, (np.arange(size[0]) // 16) % 2 == 0] = (135, 150, 160)
     share = drawn[..., 3:] / 255
     picture = np.rint(drawn[..., :3] * share + wall * (1 - share)).astype(np.uint8)
+    foreground = np.where(drawn[..., 3:] > 0, drawn[..., :3], picture)
     (pose,), (field,) = camera.over(1)
     placed = posed_vertices(person, motion.poses[0], motion.trans[0], weights)
-    places = (face_points(placed) - pose[:3, 3]) @ pose[:3, :3]
+    places = (load_head().landmarks @ placed - pose[:3, 3]) @ pose[:3, :3]
     focal = size[1] / 2 / np.tan(field / 2)
     landmarks = (places[:, :2] / -places[:, 2:] * (focal, -focal) + np.array(size) / 2).astype(np.float32)
     eyes = float(np.linalg.norm(landmarks[468] - landmarks[473]))
     fit = Fit(camera, vertices, weights, landmarks, FitError(0.0, 0.0, eyes))
     consent = Consent("The avatar agreed.", "2024-01-01T00:00:00Z")
-    return Portrait("avatar", picture, drawn[..., 3], picture, wall, fit, consent, "0" * 64)
+    return Portrait("avatar", picture, drawn[..., 3], foreground, wall, fit, consent, "0" * 64)
