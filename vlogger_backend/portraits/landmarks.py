@@ -16,3 +16,5 @@ RIGHT_IRIS = (469, 470, 471, 472)
 LEFT_PUPIL, RIGHT_PUPIL = 473, 468
 INNER_LIPS = (78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308, 324, 318, 402, 317, 14, 87, 178, 88, 95)
 OUTER_LIPS = (61, 185, 40, 39, 37, 0, 267, 269, 270, 409, 291, 375, 321, 405, 314, 17, 84, 181, 91, 146)
+UPPER_LIP, LOWER_LIP = 13, 14
+"""Their edges' middles, which touch when the mouth is shut."""

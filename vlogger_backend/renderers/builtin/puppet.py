@@ -1,0 +1,210 @@
+"""The puppet: a portrait cut into sheets that a performance moves, drawn frame by frame."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from ...avatars.avatar import Avatar, Floats
+from ...avatars.posing import joint_transforms
+from ...motion.names import JOINT_INDEX
+from ...portraits.landmarks import OVAL
+from ...portraits.portrait import Portrait
+from ..stage import projection_matrix
+from ..surfaces import Canvas, Look, Picture, Surface
+from .filling import without_openings
+from .interior import Organ, eyeballs, mouth
+from .patches import PATCH, Patch, mouth_and_eyes, projected_patches
+from .sheet import Flesh, Sheet, build_sheet
+
+Doubles = NDArray[np.float64]
+Ints = NDArray[np.int32]
+
+PARTS = ("nothing", "skin", "eye", "mouth", "tongue", "teeth")
+"""What a pixel of a patch can show; their numbers are those of `Frame.parts`."""
+_LIT = {"mouth": 0.85, "tongue": 1.05, "teeth": 1.05}
+"""How bright what is in the mouth is in full light, beside its own colour."""
+_THROWN_BACK = 0.6
+_GAMMA = 2.2
+_STRETCH = (1.35, 2.4)
+"""Skin that is so many times as long as in the photo begins to be, and wholly is, shown without the photo's detail."""
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """One frame before it is painted.
+
+    picture : (H, W, 4) sRGB times alpha, and alpha
+    patches : mouth, left eye, right eye: where they are in the picture
+    parts   : (3, PATCH, PATCH) what each pixel of these patches shows, numbers of `PARTS`
+    worn    : (3, PATCH, PATCH) how little the photo knows of it, 0 to 255
+    """
+
+    picture: Picture
+    patches: tuple[Patch, ...]
+    parts: NDArray[np.uint8]
+    worn: NDArray[np.uint8]
+
+
+class Puppet:
+    """To be closed after use. Raises InputError if no OpenGL can be opened."""
+
+    def __init__(self, avatar: Avatar, portrait: Portrait, size: tuple[int, int]) -> None:
+        """`avatar` is the default one; `size` is that of the pictures, by which the photo's fineness is chosen."""
+        fit = portrait.fit
+        self._avatar = replace(avatar, vertices=fit.vertices)
+        self._size = size
+        landmarks = fit.landmarks.astype(np.float64)
+        arkit = fit.arkit.astype(np.float32)
+        sheet = build_sheet(self._avatar, fit.camera, arkit, portrait.matte, landmarks[list(OVAL)])
+        photo = (portrait.picture / 255).astype(np.float32)
+        self._organs = eyeballs(self._avatar, fit.camera, arkit, photo, landmarks)
+        self._organs += mouth(self._avatar, fit.camera, arkit, photo, landmarks)
+        self._sheet = sheet
+        self._wear = _Wear(sheet, arkit)
+        self._anchors = mouth_and_eyes(self._avatar)
+        self._canvas = Canvas([_skin(sheet, portrait, size), *(_organ_surface(o) for o in self._organs)])
+
+    def close(self) -> None:
+        self._canvas.close()
+
+    def frame(self, poses: Floats, trans: Floats, arkit: Floats, pose: Doubles, field: float) -> Frame:
+        """Draw one frame, seen by a camera at `pose` (4, 4) with the vertical field of view `field`."""
+        transforms = joint_transforms(self._avatar.joints, poses, trans)
+        transforms[:, :, 3] -= np.einsum("jab,jb->ja", transforms[:, :, :3], self._avatar.joints)
+        arkit = arkit.astype(np.float32)
+        shaped = [_shaped(flesh, arkit) for flesh in (self._sheet.flesh, *(organ.flesh for organ in self._organs))]
+        fleshes = (self._sheet.flesh, *(organ.flesh for organ in self._organs))
+        places = [_skinned(flesh, shape, transforms) for flesh, shape in zip(fleshes, shaped, strict=True)]
+        projection = _projection(pose, field, self._size, places)
+        patches = projected_patches(self._anchors, transforms[JOINT_INDEX["head"]], pose, field, self._size)
+        looks = [Look(places[0], np.ones(len(places[0]), np.float32), self._wear(shaped[0]), PARTS.index("skin"))]
+        for organ, place in zip(self._organs, places[1:], strict=True):
+            looks.append(Look(place, np.ones(len(place), np.float32), organ.worn, PARTS.index(organ.part)))
+        numbers = [self._canvas.draw_numbers((PATCH, PATCH), p.crop(self._size) @ projection, looks) for p in patches]
+        lips = transforms[JOINT_INDEX["head"]] @ (*self._anchors[0].centre, 1.0)
+        depth = -float((np.linalg.inv(pose) @ (*lips, 1.0))[2])
+        looks = _lit(looks, numbers[0][..., 0], patches[0], _View(pose, field, self._size, depth))
+        picture = self._canvas.draw(self._size, projection, looks)
+        return Frame(picture, patches, np.stack([n[..., 0] for n in numbers]), np.stack([n[..., 1] for n in numbers]))
+
+
+class _Wear:
+    """How worn the sheet's picture is at each vertex: where it is stretched, or was never in the photo."""
+
+    def __init__(self, sheet: Sheet, arkit: Floats) -> None:
+        edges = np.unique(np.sort(sheet.faces[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2), axis=1), axis=0)
+        moved = np.asarray(np.abs(sheet.flesh.morphs).sum(axis=1)).reshape(-1, 3).max(axis=1) > 0
+        self._edges = edges[moved[edges].any(axis=1)]
+        self._hidden = sheet.hidden
+        self._photo = self._lengths(_shaped(sheet.flesh, arkit))
+        ends = self._edges.ravel()
+        order = np.argsort(ends, kind="stable")
+        self._order = order // 2
+        self._vertices, self._starts = np.unique(ends[order], return_index=True)
+        between = sparse.coo_matrix((np.ones(len(ends)), (ends, self._edges[:, ::-1].ravel())), shape=[len(moved)] * 2)
+        self._mean = (between + 2 * sparse.eye(len(moved))).tocsr()
+        self._mean = sparse.diags(1 / np.asarray(self._mean.sum(axis=1)).ravel()) @ self._mean
+
+    def _lengths(self, shaped: Floats) -> Floats:
+        across = shaped[self._edges[:, 0]] - shaped[self._edges[:, 1]]
+        return np.sqrt(np.einsum("ei,ei->e", across, across)) + np.float32(1e-4)
+
+    def __call__(self, shaped: Floats) -> Floats:
+        stretch = self._lengths(shaped) / self._photo
+        worn = np.zeros(len(self._hidden), np.float32)
+        worn[self._vertices] = np.maximum.reduceat(stretch[self._order], self._starts)
+        low, high = _STRETCH
+        worn = np.clip((worn - low) / (high - low), 0, 1)
+        worn[self._hidden] = 1
+        return np.asarray(self._mean @ worn, np.float32)
+
+
+def _shaped(flesh: Flesh, arkit: Floats) -> Floats:
+    return np.asarray(flesh.rest + (flesh.morphs @ arkit).reshape(-1, 3), np.float32)
+
+
+def _skinned(flesh: Flesh, shaped: Floats, transforms: Doubles) -> Floats:
+    blended = (flesh.weights @ transforms.reshape(-1, 12).astype(np.float32)).reshape(-1, 3, 4)
+    return np.asarray(np.einsum("vab,vb->va", blended[:, :, :3], shaped) + blended[:, :, 3], np.float32)
+
+
+def _skin(sheet: Sheet, portrait: Portrait, size: tuple[int, int]) -> Surface:
+    height, width = portrait.matte.shape
+    scale = min(1.0, size[0] / width, size[1] / height)
+    matte = portrait.matte[..., None] / np.float32(255)
+    colour = portrait.foreground / np.float32(255)
+    bare = without_openings(colour, portrait.fit.landmarks.astype(np.float64))
+    depths = sheet.depths[:, None]
+    uv = np.hstack([sheet.pixels / (width, height) * depths, depths]).astype(np.float32)
+    return Surface(sheet.faces, uv, _texture(colour * matte, matte, scale), _texture(bare * matte, matte, scale))
+
+
+def _texture(colour: Floats, alpha: Floats, scale: float) -> Picture:
+    """Bytes of colours times alpha, and alpha, no finer than the pictures that it is for."""
+    import cv2
+
+    texture = np.dstack([colour, alpha])
+    if scale < 1:
+        height, width = texture.shape[:2]
+        reduced = max(1, round(width * scale)), max(1, round(height * scale))
+        texture = cv2.resize(texture, reduced, interpolation=cv2.INTER_AREA)
+    return np.rint(np.clip(texture, 0, 1) * 255).astype(np.uint8)
+
+
+def _organ_surface(organ: Organ) -> Surface:
+    colour, alpha = organ.picture[..., :3], organ.picture[..., 3:]
+    uv = organ.uv if organ.uv.shape[1] == 3 else np.hstack([organ.uv, np.ones((len(organ.uv), 1))])
+    return Surface(organ.faces, uv.astype(np.float32), _texture(colour * alpha, alpha, 1.0))
+
+
+def _lit(looks: Sequence[Look], parts: NDArray[np.uint8], patch: Patch, view: _View) -> list[Look]:
+    """With what is in the mouth as bright as it sees of the light that comes in between the lips."""
+    inside = np.argwhere(parts >= PARTS.index("mouth"))
+    if not len(inside):
+        return list(looks)
+    y, x = inside.mean(axis=0) + 0.5
+    centre = view.place(patch.matrix @ (x, y, 1.0))
+    area = len(inside) * patch.area * view.metres**2
+    lit = []
+    for look in looks:
+        full = _LIT.get(PARTS[look.number])
+        if full is not None:
+            away = ((look.places - centre) ** 2).sum(axis=1)
+            # The form factor of an opening for a point behind it, as of a disc of the same area; and what flesh throws
+            # back.
+            direct = area / (area + np.pi * away)
+            light = full * (direct / (1 - _THROWN_BACK * (1 - direct))) ** (1 / _GAMMA)
+            look = replace(look, light=light.astype(np.float32))
+        lit.append(look)
+    return lit
+
+
+@dataclass(frozen=True)
+class _View:
+    """The camera of one frame, at the depth of the lips."""
+
+    pose: Doubles
+    field: float
+    size: tuple[int, int]
+    depth: float
+
+    @property
+    def metres(self) -> float:
+        """Of a pixel."""
+        return float(2 * self.depth * np.tan(self.field / 2) / self.size[1])
+
+    def place(self, pixel: Doubles) -> Doubles:
+        flat = (np.asarray(pixel) - np.array(self.size) / 2) * self.metres * (1, -1)
+        return np.asarray(self.pose[:3, :3] @ [*flat, -self.depth] + self.pose[:3, 3])
+
+
+def _projection(pose: Doubles, field: float, size: tuple[int, int], places: Sequence[Floats]) -> Doubles:
+    view = np.linalg.inv(pose)
+    depths = np.concatenate([-(place[::7] @ view[2, :3] + view[2, 3]) for place in places])
+    near, far = max(0.01, 0.9 * float(depths.min())), 1.1 * float(depths.max()) + 0.1
+    return projection_matrix(field, size[0] / size[1], near, far) @ view
