@@ -17,7 +17,7 @@ _SIDES = {
     "l": LEFT, "left": LEFT, "lft": LEFT, "lf": LEFT, "左": LEFT,
     "r": RIGHT, "right": RIGHT, "rgt": RIGHT, "rt": RIGHT, "右": RIGHT,
 }  # fmt: skip
-_WORD = re.compile(r"[左右]|\d+|[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[^\W\d_A-Za-z左右]+|[^\w\s.:|\-]")
+_WORD = re.compile(r"[左右]|\d+|[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[^\W\d_A-Za-z左右]+|[^\w\s.:|()\[\]{}\-]")
 _SHARED = 0.15
 """A prefix that this part of the names share may be one that their maker put there."""
 

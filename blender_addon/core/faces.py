@@ -38,6 +38,10 @@ _NOT_BEFORE_ONE_WORD = {"viseme", "v", "vrc"}
 """A name of one word means something only alone, or behind a prefix that its neighbours have too, but for these."""
 _LEAST_PART, _MOST = 0.03, 1.25
 _SHARED_PREFIX = 3
+_LETTERS = 2
+"""So short a name means something only beside others of its convention."""
+_SHARED_ENDING = 0.6
+"""Of a mesh's keys: a word that so many end with says nothing."""
 
 
 @dataclass(frozen=True)
@@ -108,11 +112,14 @@ class _Keys:
     def __init__(self, mesh: FaceMesh) -> None:
         self.mesh = mesh.name
         self.meanings: dict[tuple[str, str], list[tuple[tuple[str, ...], int, str]]] = defaultdict(list)
-        for key in mesh.keys:
-            parts = words(key)
+        all_parts = {key: words(key) for key in mesh.keys}
+        endings = Counter(parts[-1] for parts in all_parts.values() if len(parts) > 1)
+        shared = {end for end, times in endings.items() if times > max(_SHARED_ENDING * len(mesh.keys), _SHARED_PREFIX)}
+        for key, parts in all_parts.items():
+            idle = parts[-1:] != () and (parts[-1].isdigit() or parts[-1] in shared)  # a copy: jawOpen.001; or a suffix
             for i in range(len(parts)):
                 self.meanings[sided(parts[i:])].append((parts[:i], 0, key))
-                if parts[-1].isdigit() and i < len(parts) - 1:  # a copy: jawOpen.001
+                if idle and i < len(parts) - 1:
                     self.meanings[sided(parts[i:-1])].append((parts[:i], 1, key))
 
     def find(self, description: FaceDescription) -> dict[str, str]:
@@ -122,6 +129,7 @@ class _Keys:
             for name in role.names:
                 prefixes.update({prefix for prefix, _, _ in self.meanings.get(sided(words(name)), ())})
         found: dict[str, str] = {}
+        short: set[str] = set()
         taken: set[str] = set()
         for role in description.keys:
             for name in role.names:
@@ -134,8 +142,11 @@ class _Keys:
                 if hits:
                     _, _, key = min(hits, key=lambda hit: (hit[1], len(hit[0]) > 0, -prefixes[hit[0]]))
                     found[role.role] = key
+                    short |= {role.role} if name.isascii() and len(name) <= _LETTERS else set()
                     taken.add(key)
                     break
+        if len(short) < _SHARED_PREFIX:
+            found = {role: key for role, key in found.items() if role not in short}
         return found
 
     @staticmethod
