@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from ..avatars.avatar import Avatar, Floats, Material
+from .lighting import STUDIO, Lighting
 from .opengl import Context
 
 Picture = NDArray[np.uint8]
@@ -22,6 +23,7 @@ Picture = NDArray[np.uint8]
 _SHADERS = Path(__file__).parent / "shaders"
 _SUBSURFACE = dict.fromkeys(("skin", "face"), (0.24, 0.09, 0.06))  # how far light wraps round (see shaders/mesh.frag)
 _STRANDS = ("hair", "brows", "lashes")
+_INSIDE = ("mouth", "tongue", "teeth")
 NEAREST = 0.01
 """What is nearer to the camera than this many metres is cut off."""
 _AT_ONCE = 1 << 22
@@ -37,6 +39,7 @@ class Stage:
 
     def __init__(self, avatar: Avatar) -> None:
         self._mesh = _RenderMesh(avatar)
+        self.lighting = STUDIO
         self._context = Context()
         self._renderer = _renderer()
         try:
@@ -97,7 +100,9 @@ class Stage:
             crop = np.eye(4)
             crop[0, 0], crop[0, 3] = width / across, (width - 2 * left - across) / across
             crop[1, 1], crop[1, 3] = height / rows, (2 * above + rows - height) / rows
-            drawn = self._renderer.draw(self._primitives, (across, rows), pose[:3, 3], crop @ projection)
+            drawn = self._renderer.draw(
+                self._primitives, (across, rows), pose[:3, 3], crop @ projection, self.lighting
+            )
             picture[above : above + rows, left : left + across] = drawn[: height - above, : width - left]
         return picture
 
@@ -161,7 +166,12 @@ def _renderer() -> Any:
         dpscale = property(lambda self: 1, lambda self, value: None)  # a pixel is a pixel, on a Mac too
 
         def draw(
-            self, primitives: Sequence[Any], size: tuple[int, int], eye: NDArray[Any], projection: NDArray[Any]
+            self,
+            primitives: Sequence[Any],
+            size: tuple[int, int],
+            eye: NDArray[Any],
+            projection: NDArray[Any],
+            lighting: Lighting,
         ) -> Picture:
             from OpenGL import GL
 
@@ -180,6 +190,14 @@ def _renderer() -> Any:
                 program.set_uniform("cam_pos", eye)
                 program.set_uniform("material.wrap", np.array(_SUBSURFACE.get(material.name, (0.0, 0.0, 0.0))))
                 program.set_uniform("material.strands", int(material.name in _STRANDS))
+                program.set_uniform("material.inside", int(material.name in _INSIDE))
+                for index in range(3):
+                    program.set_uniform(f"lights[{index}]", np.array(lighting.directions[index]))
+                    program.set_uniform(f"light_colors[{index}]", np.array(lighting.colors[index]))
+                program.set_uniform("sky", np.array(lighting.sky))
+                program.set_uniform("ground", np.array(lighting.ground))
+                program.set_uniform("opening", np.array(lighting.opening))
+                program.set_uniform("thrown_back", lighting.thrown_back)
                 program.set_uniform("material.base_color_factor", material.baseColorFactor)
                 program.set_uniform("material.metallic_factor", material.metallicFactor)
                 program.set_uniform("material.roughness_factor", material.roughnessFactor)

@@ -1,10 +1,10 @@
 #version 330 core
-// A portrait studio: a warm key from the upper left, a cool fill from the right, a rim light from behind, and light
-// from all around that is brighter above. Lambert with a soft terminator for skin (light wraps round, reddened, as
+// Three lights, and light from all around that is brighter above (lighting.py says which). Lambert with a soft terminator for skin (light wraps round, reddened, as
 // it does under the skin), and GGX highlights (Walter et al. 2007; their visibility as in Zioma, "Optimizing PBR for
 // Mobile", 2015). Writes sRGB times alpha.
 struct Material {
     vec3 wrap;  // how far light wraps round, per colour: skin's is reddish, most materials' is 0
+    bool inside;  // the mouth, where light comes in between the lips
     bool strands;  // hair is lit as from its front, whichever side is seen: its back would be a dark fringe
     vec4 base_color_factor;
     float metallic_factor;
@@ -23,10 +23,12 @@ in vec2 uv;
 out vec4 frag_color;
 
 const float PI = 3.14159265;
-const vec3 LIGHTS[3] = vec3[](vec3(-0.479, 0.559, 0.678), vec3(0.770, 0.150, 0.620), vec3(0.451, 0.552, -0.702));
-const vec3 COLORS[3] = vec3[](vec3(2.55, 2.40, 2.22), vec3(0.62, 0.70, 0.80), vec3(1.45, 1.50, 1.60));
-const vec3 SKY = vec3(0.50, 0.52, 0.56);
-const vec3 GROUND = vec3(0.22, 0.20, 0.19);
+uniform vec3 lights[3];  // directions to them
+uniform vec3 light_colors[3];
+uniform vec3 sky;
+uniform vec3 ground;
+uniform vec4 opening;  // of the mouth: its middle and its area; no area: what is inside is painted as dark as it is
+uniform float thrown_back;  // of the light in the mouth, by its walls
 
 // Polynomial and square roots in place of powers, which are slow where the processor draws.
 vec3 from_srgb(vec3 c)
@@ -58,11 +60,11 @@ void main()
     vec3 spread = 1.6 / PI / ((1.0 + wrap) * (1.0 + wrap));
     float shine = a2 / (PI * 4.0 * (material.roughness_factor + 0.5));
 
-    vec3 color = diffuse * mix(GROUND, SKY, n.y * 0.5 + 0.5);
+    vec3 color = diffuse * mix(ground, sky, n.y * 0.5 + 0.5);
     for (int i = 0; i < 3; i++) {
-        vec3 l = LIGHTS[i];
+        vec3 l = lights[i];
         float nl = dot(n, l);
-        color += diffuse * max((nl + wrap) * spread, 0.0) * COLORS[i];
+        color += diffuse * max((nl + wrap) * spread, 0.0) * light_colors[i];
         if (nl > 0.0) {
             vec3 h = normalize(l + v);
             float nh = max(dot(n, h), 0.0);
@@ -70,8 +72,13 @@ void main()
             float vh = max(dot(v, h), 0.0);
             float graze = (1.0 - vh) * (1.0 - vh);
             vec3 f = f0 + (1.0 - f0) * (graze * graze * (1.0 - vh) * (1.0 - material.roughness_factor));
-            color += COLORS[i] * f * (nl * shine / (d * d * max(vh * vh, 0.1)));
+            color += light_colors[i] * f * (nl * shine / (d * d * max(vh * vh, 0.1)));
         }
+    }
+    if (material.inside && opening.w > 0.0) {
+        vec3 away = world_position - opening.xyz;
+        float direct = opening.w / (opening.w + PI * dot(away, away));  // the form factor of a disc of that area
+        color *= direct / (1.0 - thrown_back * (1.0 - direct));
     }
     color = color * (1.0 + color * 0.12) / (1.0 + color * 0.42);  // a gentle shoulder: highlights roll off
     frag_color = vec4(to_srgb(clamp(color, 0.0, 1.0)) * base.a, base.a);
