@@ -13,6 +13,7 @@ FLOORS = {
     "performance": 2,
     "avatars": 2,
     "portraits": 3,
+    "provenance": 3,
     "exports": 4,
     "renderers": 4,
     "animate": 5,

@@ -21,6 +21,7 @@ from .extension import extension
 from .serve import serve
 from .sounds import say, speech
 from .takes import export, preview
+from .verify import verify
 
 app = typer.Typer(
     help="Speech in, editable character animation out: face, lips, eyes, head, body and hands. Offline.",
@@ -29,7 +30,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     epilog="Every command takes --debug, which shows the trace of an error.",
 )
-for _command in (animate, batch, demo, preview, export, speech, say, serve, doctor):
+for _command in (animate, batch, demo, preview, export, verify, speech, say, serve, doctor):
     app.command()(_command)
 app.add_typer(extension, name="extension")
 

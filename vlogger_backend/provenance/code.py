@@ -126,7 +126,7 @@ def _row(name: bytes, count: int) -> Phasors:
 
 @cache
 def _circle() -> Phasors:
-    return np.exp(2j * np.pi * np.arange(256) / 256).astype(np.complex64)
+    return np.asarray(np.exp(2j * np.pi * np.arange(256) / 256), np.complex64)
 
 
 def _check(said: int) -> int:
