@@ -122,8 +122,10 @@ def normals(controls: Controls) -> Deep:
 
 def depth(controls: Controls) -> Deep:
     """(height, width) metres from the camera's plane in steps of `DEPTH_UNIT`; 0 beside the body."""
-    return np.clip(np.rint(controls.raster.depth / DEPTH_UNIT), 0, 65535).astype(np.uint16)
+    return np.asarray(np.clip(np.rint(controls.raster.depth / DEPTH_UNIT), 0, 65535), np.uint16)
 
 
 def _deep(share: Floats, there: NDArray[np.bool_]) -> Deep:
-    return np.asarray(np.where(there[..., None], np.rint(np.clip(share, 0, 1) * 65535), 0), np.uint16)
+    deep = np.asarray(np.rint(np.clip(share, 0, 1) * 65535), np.uint16)
+    deep[~there] = 0
+    return deep
