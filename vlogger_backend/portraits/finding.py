@@ -109,7 +109,7 @@ def _steps(length: int, side: float) -> list[float]:
     return [float(at) for at in np.linspace(side / 2, length - side / 2, count)]
 
 
-def _crop(picture: Bytes, x: float, y: float, side: float, most: int) -> Bytes:
+def crop(picture: Bytes, x: float, y: float, side: float, most: int) -> Bytes:
     """A square of the picture, reduced to at most `most` pixels a side; its edge goes on outside it."""
     import cv2
 
@@ -125,7 +125,7 @@ def _crop(picture: Bytes, x: float, y: float, side: float, most: int) -> Bytes:
 def _detect(detector: Any, picture: Bytes, tile: tuple[float, float, float]) -> Iterator[tuple[float, float, float]]:
     """Middle and side of each face in a tile."""
     x, y, side = tile
-    found = detector.process(_crop(picture, x, y, side, 640)).detections or ()
+    found = detector.process(crop(picture, x, y, side, 640)).detections or ()
     for detection in sorted(found, key=lambda detection: -detection.score[0]):
         box = detection.location_data.relative_bounding_box
         yield (
@@ -136,7 +136,7 @@ def _detect(detector: Any, picture: Bytes, tile: tuple[float, float, float]) -> 
 
 
 def _look(mesh: Any, picture: Bytes, x: float, y: float, side: float) -> Floats | None:
-    found = mesh.process(_crop(picture, x, y, side, 768)).multi_face_landmarks
+    found = mesh.process(crop(picture, x, y, side, 768)).multi_face_landmarks
     if not found:
         return None
     points = np.array([(point.x, point.y, point.z) for point in found[0].landmark], np.float32)
