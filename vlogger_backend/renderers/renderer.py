@@ -20,6 +20,9 @@ class Scene:
     """What is to be painted: `portrait` performing the frames `first` to `last` (inclusive) of `motion`, seen by
     `camera` (still, or one pose for each of these frames), whose size is the picture's.
 
+    `start` is the first frame still to be painted, where a shot that was interrupted goes on; None is `first`. What is
+    before it is not yielded, and what comes is what would have come.
+
     The same scene, seed and renderer give the same pixels on the same machine.
     """
 
@@ -29,6 +32,12 @@ class Scene:
     first: int
     last: int
     seed: int = 0
+    start: int | None = None
+
+    @property
+    def frames(self) -> range:
+        """The frames that are to be yielded."""
+        return range(self.first if self.start is None else max(self.start, self.first), self.last + 1)
 
 
 @dataclass(frozen=True)
