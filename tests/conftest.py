@@ -1,5 +1,6 @@
 """Sounds that several tests need, spoken once by the built-in voice."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,14 @@ from vlogger_backend.speech.voice import say
 
 settings.register_profile("shared machine", deadline=None)  # tests are not timed: benchmarks/ is for that
 settings.load_profile("shared machine")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _identity(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Credentials are signed by an identity of the tests, not by the user's."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("VLOGGER_DATA", str(tmp_path_factory.mktemp("data")))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -31,7 +31,8 @@ def write_product(
     """Make `path` of a take on the built-in avatar (`body`, or the one that the take was requested with).
 
     `audio` is the sound for the video and the picture; without it the sound is looked for where it was, and beside
-    the take. `watch` is called with each picture (height, width, 3) of a video. Returns `path`.
+    the take. `watch` is called with each picture (height, width, 3) of a video. Videos and pictures get content
+    credentials. Returns `path`.
 
     Raises InputError if the suffix is none of `SUFFIXES`, or the sound is nowhere (for a video or a picture).
     """
@@ -55,7 +56,19 @@ def write_product(
         from .renderers.strip import write_strip
 
         write_strip(path, avatar, take, sound, progress)
+    _sign(path, take, take_path)
     return path
+
+
+def _sign(path: Path, take: Take, take_path: Path) -> None:
+    """Say in the file that it is generated. There is no mark in its pixels: nobody takes the character for a person."""
+    from .provenance.provenance import Provenance, Source
+
+    try:
+        Provenance(hash_of(take_path), take.request.seed, "preview", Source.ANIMATION, marked=False).sign(path)
+    except BaseException:
+        path.unlink(missing_ok=True)  # one without credentials must not be taken for done
+        raise
 
 
 def find_sound(take: Take, take_path: Path) -> Path:
