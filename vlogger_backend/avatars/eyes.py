@@ -19,7 +19,7 @@ FULL_LOOK = np.radians(30.0)
 _SEGMENTS = 40
 _RINGS = np.radians([3, 6, 9, 13, 17, 21, 25, 30, 36, 43, 51, 60, 70, 80, 92, 105, 120])
 _EDGE = float(_RINGS[-1])  # the ball is open behind, where nobody sees it
-_IRIS, _PUPIL = np.radians(21.5), np.radians(8.0)
+IRIS, _PUPIL = np.radians(21.5), np.radians(8.0)  # their rims, in angles from the middle
 _DROP, _SPLAY = np.radians(4.0), np.radians(2.0)
 _TEXTURE_SIZE = 512
 
@@ -80,11 +80,11 @@ def _paint() -> Floats:
     fibres = ndimage.gaussian_filter(rng.normal(size=(64, 720)), (3, 1.0), mode="wrap")
     fibres /= fibres.std()
     grain = ndimage.map_coordinates(
-        fibres, [np.clip(angle / _IRIS, 0, 1) * 63, (turn / (2 * np.pi) % 1) * 720], order=1, mode="grid-wrap"
+        fibres, [np.clip(angle / IRIS, 0, 1) * 63, (turn / (2 * np.pi) % 1) * 720], order=1, mode="grid-wrap"
     )[..., None]
 
     white = np.array([0.90, 0.875, 0.85]) - np.clip((angle - 0.5) / 1.2, 0, 1)[..., None] * np.array([0.06, 0.16, 0.16])
-    out = np.clip((angle - _PUPIL) / (_IRIS - _PUPIL), 0, 1)[..., None]
+    out = np.clip((angle - _PUPIL) / (IRIS - _PUPIL), 0, 1)[..., None]
     inner, outer = np.array([0.50, 0.335, 0.17]), np.array([0.27, 0.19, 0.115])
     iris = (inner * (1 - out) + outer * out) * (1 + 0.16 * grain * (0.4 + out * 0.6))
     iris *= 1 - 0.62 * np.exp(-(((out - 1.0) / 0.16) ** 2))  # the limbal ring
@@ -93,7 +93,7 @@ def _paint() -> Floats:
     def step(edge: float, softness: float) -> Floats:
         return np.asarray(expit((angle - edge) / softness), np.float32)[..., None]
 
-    at_rim, at_pupil = step(float(_IRIS), 0.011), step(float(_PUPIL), 0.006)
+    at_rim, at_pupil = step(float(IRIS), 0.011), step(float(_PUPIL), 0.006)
     color = (0.012 * (1 - at_pupil) + iris * at_pupil) * (1 - at_rim) + white * at_rim
     lid = expit((-y * _EDGE - 0.30) / 0.09)[..., None]
     return np.asarray(color * (1 - 0.34 * lid), np.float32)

@@ -42,12 +42,14 @@ class Face:
     shapes      : (K, 478, 3) displacement for one standard deviation
     expressions : (52, 478, 3) displacement at weight 1
     normals     : (478, 3) of the surface, for what is seen from where
+    trust       : (478,) how well each landmark is found, as a weight of its square; 1 is usual
     """
 
     places: Doubles
     shapes: Doubles
     expressions: Doubles
     normals: Doubles
+    trust: Doubles
 
     def moved(self, shift: Doubles) -> Face:
         """With the landmarks (478, 3) shifted."""
@@ -66,7 +68,14 @@ def load_face() -> Face:
         shapes=np.stack([head.landmarks @ head.spread(skin, eyes) for skin, eyes in moves]),
         expressions=np.stack([head.landmarks @ _dense(morph, len(mean)) for morph in head.avatar.morphs]),
         normals=normals / np.linalg.norm(normals, axis=1, keepdims=True),
+        trust=_trust(head.noise),
     )
+
+
+def _trust(noise: Doubles) -> Doubles:
+    trust = np.minimum((np.median(noise) / noise) ** 2, 2.0)
+    trust[list(IRISES)] = 2.0
+    return np.asarray(trust)
 
 
 def uses() -> Doubles:

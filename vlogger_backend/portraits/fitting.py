@@ -12,7 +12,7 @@ from ..errors import InputError
 from .deforming import field
 from .faces import IRISES, Face, load_face
 from .head import LANDMARKS, Doubles, Head, load_head
-from .landmarks import LEFT_EYE, LEFT_PUPIL, OVAL, RIGHT_EYE, RIGHT_PUPIL
+from .landmarks import LEFT_EYE, LEFT_PUPIL, RIGHT_EYE, RIGHT_PUPIL
 from .portrait import Fit, FitError
 from .solving import CENTRE, Solution, Task, first_guess, placed, solve, visibility
 
@@ -21,7 +21,6 @@ _SMALLEST = 4.0
 _ROUNDS = 3
 _NOISE = 0.0004  # metres; how far the landmarks' noise reaches into the shape, at full visibility
 _MIRRORED = 0.0015
-_UNCERTAIN_OVAL = 0.004
 _CLEARANCE = 0.0003  # metres, of lids before the eyeballs
 
 
@@ -109,8 +108,7 @@ def _offsets(face: Face, task: Task, found: Solution, shift: Doubles) -> tuple[D
     wanted = (target * below - found.shift) / found.scale
     flat = ((places - CENTRE) @ found.turn.T)[:, :2]
     offsets = np.column_stack([wanted - flat, ((shift @ found.turn.T)[:, 2])]) @ found.turn
-    noise = _NOISE / visibility(face, found, places)
-    noise[list(OVAL)] = np.maximum(noise[list(OVAL)], _UNCERTAIN_OVAL)
+    noise = _NOISE / visibility(face, found, places) / face.trust
     noise[list(IRISES)] = 1.0
     # Where the face is turned away, it is likely to be like its other side.
     mirror = load_head().mirror

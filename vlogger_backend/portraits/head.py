@@ -46,6 +46,7 @@ class Head:
     eyes_mean, eyes_basis : (2, 3) and (K, 2, 3) the same for the eyeballs' centres, left and right
     landmarks : (478, V) sparse; times the vertices it gives the landmarks' places
     mirror    : (478,) each landmark's number on the other side of the face
+    noise     : (478,) how far MediaPipe puts each from there in pictures of such heads, metres (one axis)
     reach     : (n,) how much of a change of the head's shape `vertices` follow: 1 on the head, 0 at the neck's foot
     """
 
@@ -58,6 +59,7 @@ class Head:
     symmetric: int
     landmarks: sparse.csr_matrix
     mirror: Numbers
+    noise: Doubles
     eyeballs: tuple[Numbers, Numbers]
     reach: Doubles
     strands: Numbers
@@ -66,8 +68,7 @@ class Head:
     @property
     def eye_centres(self) -> Doubles:
         """(2, 3) of the avatar's own eyeballs, left and right."""
-        joints = [JOINT_INDEX["left_eye_smplhf"], JOINT_INDEX["right_eye_smplhf"]]
-        return self.avatar.joints[joints].astype(np.float64)
+        return eye_centres(self.avatar)
 
     def spread(self, skin: Doubles, eyes: Doubles) -> Doubles:
         """Displacements (V, 3) of the whole avatar from those of `vertices` (n, 3) and of the eyeballs (2, 3)."""
@@ -88,31 +89,37 @@ class Head:
 @lru_cache(maxsize=1)
 def load_head() -> Head:
     """The shipped head model."""
-    avatar = load_avatar()
     with np.load(SHIPPED, allow_pickle=False) as file:
-        data = {name: file[name] for name in file.files}
-    vertices = data["vertices"].astype(np.intp)
+        return head_from(load_avatar(), {name: file[name] for name in file.files})
+
+
+def head_from(avatar: Avatar, arrays: Mapping[str, NDArray[Any]]) -> Head:
+    """A head model of the arrays of its file; those of the landmarks may not be there yet."""
+    vertices = arrays["vertices"].astype(np.intp)
     eyes = np.unique(avatar.faces_of("eyes"))
     left = avatar.vertices[eyes, 0] > 0
     strands = np.unique(np.concatenate([avatar.faces_of(name) for name in _STRANDS])).astype(np.intp)
+    nowhere = np.zeros((LANDMARKS, 3), np.int32)
+    corners, shares = arrays.get("landmark_vertices", nowhere), arrays.get("landmark_weights", nowhere)
     return Head(
         avatar=avatar,
         vertices=vertices,
-        mean=data["mean"].astype(np.float64),
-        basis=data["basis"].astype(np.float64),
-        eyes_mean=data["eyes_mean"].astype(np.float64),
-        eyes_basis=data["eyes_basis"].astype(np.float64),
-        symmetric=int(data["symmetric"]),
-        landmarks=landmark_matrix(data["landmark_vertices"], data["landmark_weights"], len(avatar.vertices)),
-        mirror=data["landmark_mirror"].astype(np.intp),
-        reach=_reach(avatar, vertices),
+        mean=arrays["mean"].astype(np.float64),
+        basis=arrays["basis"].astype(np.float64),
+        eyes_mean=arrays["eyes_mean"].astype(np.float64),
+        eyes_basis=arrays["eyes_basis"].astype(np.float64),
+        symmetric=int(arrays["symmetric"]),
+        landmarks=_landmark_matrix(corners, shares, len(avatar.vertices)),
+        mirror=arrays.get("landmark_mirror", np.arange(LANDMARKS)).astype(np.intp),
+        noise=arrays.get("landmark_noise", np.ones(LANDMARKS)).astype(np.float64),
+        reach=head_weights(avatar)[vertices],
         eyeballs=(eyes[left].astype(np.intp), eyes[~left].astype(np.intp)),
         strands=strands,
         strand_weights=_followers(avatar, strands, vertices),
     )
 
 
-def landmark_matrix(corners: NDArray[Any], weights: NDArray[Any], count: int) -> sparse.csr_matrix:
+def _landmark_matrix(corners: NDArray[Any], weights: NDArray[Any], count: int) -> sparse.csr_matrix:
     """(L, count) sparse from the vertices (L, 3) of each landmark's triangle and their weights (L, 3)."""
     rows = np.repeat(np.arange(len(corners)), 3)
     return sparse.csr_matrix((weights.astype(np.float64).ravel(), (rows, corners.ravel())), (len(corners), count))
@@ -129,9 +136,15 @@ def save_head(arrays: Mapping[str, NDArray[Any]], path: Path = SHIPPED) -> None:
                 np.lib.format.write_array(stream, np.asarray(array), allow_pickle=False)  # type: ignore[no-untyped-call]
 
 
-def _reach(avatar: Avatar, vertices: Numbers) -> Doubles:
-    """As the head's joint moves them."""
-    weights = (avatar.joint_indices[vertices] == JOINT_INDEX["head"]) * avatar.joint_weights[vertices]
+def eye_centres(avatar: Avatar) -> Doubles:
+    """(2, 3) of the avatar's own eyeballs, left and right."""
+    return avatar.joints[[JOINT_INDEX["left_eye_smplhf"], JOINT_INDEX["right_eye_smplhf"]]].astype(np.float64)
+
+
+def head_weights(avatar: Avatar) -> Doubles:
+    """(V,) how much of a change of the head's shape a vertex follows, as its joint moves it: 1 on the head, 0 from the
+    neck's foot on."""
+    weights = (avatar.joint_indices == JOINT_INDEX["head"]) * avatar.joint_weights
     return np.asarray(np.clip(weights.sum(axis=1) / _WHOLLY, 0, 1), np.float64)
 
 

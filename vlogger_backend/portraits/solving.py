@@ -14,9 +14,8 @@ from scipy.optimize import lsq_linear
 from scipy.spatial.transform import Rotation
 
 from ..motion.names import ARKIT_INDEX, ARKIT_NAMES
-from .faces import IRISES, LID_PAIRS, LIP_PAIRS, Face, uses
+from .faces import LID_PAIRS, LIP_PAIRS, Face, uses
 from .head import Doubles
-from .landmarks import OVAL
 
 CENTRE = np.array([0.0, 1.61, 0.09])
 """In the head, metres: about what it is turned, and how far it is."""
@@ -27,7 +26,6 @@ _GAP_NOISE = 0.012
 """Of the distance between two that may touch."""
 _DEPTH_NOISE = 0.35
 _EYES_APART = 0.06  # metres
-_OVAL_WEIGHT, _IRIS_WEIGHT = 0.35, 2.0
 _SEAM = 0.0003  # metres: how far lips may be apart in a face at rest
 _APERTURE = 0.0009  # metres: how much the opening of lids at rest differs between people
 _ONE_SIDED = 0.15
@@ -181,7 +179,7 @@ def _equations(task: Task, now: Solution) -> tuple[Doubles, Doubles, Doubles]:
     target = (task.landmarks[:, :2] - np.divide(task.size, 2)) * (1, -1)
     off = flat - target
 
-    believed = np.sqrt(task.weights * visibility(face, now, places) * _known_weights())
+    believed = np.sqrt(task.weights * visibility(face, now, places) * face.trust)
     parts = [(seen * believed[:, None] / (_NOISE * eyes), off * believed[:, None] / (_NOISE * eyes))]
     pairs = np.array([*LIP_PAIRS, *LID_PAIRS[0], *LID_PAIRS[1]])
     upper, lower = pairs.T
@@ -252,10 +250,3 @@ def visibility(face: Face, now: Solution, places: Doubles) -> Doubles:
     towards = (now.turn.T @ [0, 0, 1 / now.nearness]) + CENTRE - places
     cosine = (face.normals * towards).sum(axis=1) / np.linalg.norm(towards, axis=1)
     return np.asarray(np.clip((cosine + 0.05) / 0.45, 0.03, 1))
-
-
-def _known_weights() -> Doubles:
-    weights = np.ones(478)
-    weights[list(OVAL)] = _OVAL_WEIGHT
-    weights[list(IRISES)] = _IRIS_WEIGHT
-    return weights
