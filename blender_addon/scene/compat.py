@@ -16,10 +16,6 @@ import bpy
 SLOTS = "slots" in bpy.types.Action.bl_rna.properties
 
 
-OVERRIDABLE_GROUP: set[str] = {"LIBRARY_OVERRIDABLE"} if bpy.app.version < (5, 0, 0) else set()
-"""With it, an override keeps a group of properties of its own. 5.0 fails to apply it, and forgets it on loading."""
-
-
 @dataclass(frozen=True)
 class Animation:
     """What animates a data-block: an Action, and the slot of it (None before 4.4), or nothing."""

@@ -12,6 +12,7 @@ import bpy
 from ..core.errors import AddonError
 from ..core.service_process import LocalService
 from ..scene.obstacles import check_free
+from ..scene.overrides import free_faces
 from ..scene.performing import Part
 from ..scene.rigs import check_rig
 from ..scene.sound import rate_of
@@ -81,7 +82,7 @@ def follow_next() -> None:
         (thing, take)
         for thing in bpy.data.objects
         if thing.type == "ARMATURE" and thing.library is None
-        for take in thing.vlogger.takes
+        for take in thing.vlogger_takes
         if take.job and not take.said
     ]
     session().arrived = bool(waiting)
@@ -121,6 +122,7 @@ def _follow(armature: Any, take: Any) -> None:
 def _part(scene: Any, armature: Any, take: Any) -> Part:
     check_rig(armature)
     check_free(armature)
+    free_faces(armature)
     return Part(scene.name, armature.name, id_of(armature, take), take.name, take.start, rate_of(scene))
 
 

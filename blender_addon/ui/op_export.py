@@ -85,7 +85,7 @@ class VLOGGER_OT_stop(Operator):
 
 def made_takes(armature: Any) -> list[Any]:
     """The takes of a rig that are keyed."""
-    return [take for take in armature.vlogger.takes if not take.job and (take.action is not None or len(take.faces))]
+    return [take for take in armature.vlogger_takes if not take.job and (take.action is not None or len(take.faces))]
 
 
 def played(armature: Any, take: Any) -> Played:
@@ -94,7 +94,7 @@ def played(armature: Any, take: Any) -> Played:
     Faces that another take animates are still in this one; faces that none animates do what they do.
     """
     animations = {armature: Animation(take.action, slot_for(take.action, armature))}
-    for other in armature.vlogger.takes:
+    for other in armature.vlogger_takes:
         for face in (face for face in other.faces if face.mesh is not None and face.mesh.data.shape_keys is not None):
             if other == take:
                 keys = face.mesh.data.shape_keys

@@ -13,6 +13,7 @@ from ..core.formats.reading import SUFFIXES, is_take, read_performance
 from ..core.steps import awaited
 from ..core.take import Take, save_take
 from ..scene.obstacles import check_free
+from ..scene.overrides import free_faces
 from ..scene.performing import Part
 from ..scene.rigs import check_rig
 from ..scene.sound import rate_of
@@ -50,6 +51,7 @@ class VLOGGER_OT_import_take(Operator):
         scene, armature, path = context.scene, rig_of(context), Path(bpy.path.abspath(self.filepath))
         check_rig(armature)
         check_free(armature)
+        free_faces(armature)
         steps = _import(scene.name, armature.name, path, scene.frame_current, rate_of(scene), takes_folder())
         if self.wait:
             return run_through(steps)

@@ -73,13 +73,13 @@ class VLOGGER_OT_animate(Operator):
             "style": {name: getattr(settings, name) for name in _STYLE},
         }
         placed = (sound.name, path) if settings.place_sound and sound.source == "file" else None
-        chosen = armature.vlogger.take
+        chosen = armature.vlogger_take
         take = add_take(armature, f"{sound.name} {settings.seed}" if settings.seed else sound.name, sound.frame)
         try:
             ask(context, armature, take, Asked(request, placed))
         except Exception:
-            armature.vlogger.takes.remove(len(armature.vlogger.takes) - 1)
-            armature.vlogger.take = chosen
+            armature.vlogger_takes.remove(len(armature.vlogger_takes) - 1)
+            armature.vlogger_take = chosen
             raise
         return ""
 
@@ -142,7 +142,7 @@ class VLOGGER_OT_forget_take(_TakeOperator):
     def run(self, context: Any) -> str:
         armature = rig_of(context)
         name = shown_take(armature).name
-        forget_take(armature, armature.vlogger.take)
+        forget_take(armature, armature.vlogger_take)
         show_take(context, armature)
         return f"{name} is deleted."
 

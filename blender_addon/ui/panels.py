@@ -116,18 +116,18 @@ class VLOGGER_PT_takes(_Panel, bpy.types.Panel):
     @classmethod
     def poll(cls, context: Any) -> bool:
         armature = rig_of(context)
-        return armature is not None and len(armature.vlogger.takes) > 0
+        return armature is not None and len(armature.vlogger_takes) > 0
 
     def draw(self, context: Any) -> None:
-        layout, settings = self.layout, rig_of(context).vlogger
+        layout, armature = self.layout, rig_of(context)
         row = layout.row()
-        row.template_list("VLOGGER_UL_takes", "", settings, "takes", settings, "take", rows=3)
+        row.template_list("VLOGGER_UL_takes", "", armature, "vlogger_takes", armature, "vlogger_take", rows=3)
         column = row.column(align=True)
         column.operator("vlogger.forget_take", text="", icon="REMOVE")
         column.operator("vlogger.same_again", text="", icon="COPYDOWN")
         column.operator("vlogger.put_on_track", text="", icon="NLA")
-        take = shown_take(rig_of(context))
-        if take is not None and is_waiting(rig_of(context), take):
+        take = shown_take(armature)
+        if take is not None and is_waiting(armature, take):
             box = layout.box().column()
             said = take.said or f"{take.name} was asked for before Blender was closed, and is not there yet."
             draw_text(box, said, context, "ERROR" if take.said else "SORTTIME")
@@ -162,7 +162,7 @@ class VLOGGER_PT_dials(_Panel, bpy.types.Panel):
             )
         layout.operator("vlogger.reset_dials")
         column = layout.column(heading="Pins")
-        column.prop(armature.vlogger, "pin_reach")
+        column.prop(armature, "vlogger_pin_reach")
         column.operator("vlogger.rekey", icon="KEYTYPE_EXTREME_VEC")
         layout.operator("vlogger.reduce_keys", icon="IPO_BEZIER")
 

@@ -17,7 +17,6 @@ from bpy.props import (
     StringProperty,
 )
 
-from ..scene.compat import OVERRIDABLE_GROUP
 from ..scene.fbx import PRESETS
 from ..scene.sound import sounds_in
 
@@ -32,8 +31,9 @@ LANGUAGES = (
 )  # fmt: skip
 
 
+OVERRIDABLE = {"LIBRARY_OVERRIDABLE"}
 LISTS = {"LIBRARY_OVERRIDABLE", "USE_INSERTION"}
-"""So that rigs that are library overrides have takes too."""
+"""So that rigs that are library overrides have takes too. Of a group of properties, 5.0 and later keep nothing then."""
 
 
 def _dial(name: str, description: str, **more: Any) -> Any:
@@ -46,10 +46,10 @@ def _dials_turned(rig: Any, context: Any) -> None:
     session().dials_turned(rig.id_data)
 
 
-def _take_chosen(rig: Any, context: Any) -> None:
+def _take_chosen(armature: Any, context: Any) -> None:
     from .takes import show_take
 
-    show_take(context, rig.id_data)
+    show_take(context, armature)
 
 
 def _key_chosen(row: Any, context: Any) -> None:
@@ -199,13 +199,11 @@ class VloggerKey(bpy.types.PropertyGroup):
 
 
 class VloggerRigSettings(bpy.types.PropertyGroup):
-    """What belongs to one rig."""
+    """How one rig is read. Its takes are properties of the object itself, so that an override keeps them."""
 
-    takes: CollectionProperty(type=VloggerTake, override=LISTS)
-    take: IntProperty(name="Take", description="The take that is shown", update=_take_chosen)
-    bones: CollectionProperty(type=VloggerBone, override=LISTS)
+    bones: CollectionProperty(type=VloggerBone)
     bone: IntProperty(name="Joint")
-    keys: CollectionProperty(type=VloggerKey, override=LISTS)
+    keys: CollectionProperty(type=VloggerKey)
     key: IntProperty(name="Part of the Face")
     face_mesh: EnumProperty(name="Mesh", description="The mesh whose shape keys are listed", items=_meshes)
     corrected: BoolProperty(description="Whether something of it was set by hand")
@@ -214,13 +212,6 @@ class VloggerRigSettings(bpy.types.PropertyGroup):
     face_keys: IntProperty()
     score: FloatProperty()
     problems: StringProperty(description="Sentences, one a line")
-    pin_reach: IntProperty(
-        name="Reach",
-        description="Frames around a pinned key over which the take bends to it",
-        default=8,
-        min=1,
-        max=250,
-    )
 
 
 CLASSES = (
@@ -237,9 +228,23 @@ CLASSES = (
 
 def register() -> None:
     bpy.types.Scene.vlogger = PointerProperty(type=VloggerSceneSettings)
-    bpy.types.Object.vlogger = PointerProperty(type=VloggerRigSettings, override=OVERRIDABLE_GROUP)
+    thing = bpy.types.Object
+    thing.vlogger = PointerProperty(type=VloggerRigSettings)
+    thing.vlogger_takes = CollectionProperty(type=VloggerTake, override=LISTS)
+    thing.vlogger_take = IntProperty(
+        name="Take", description="The take that is shown", update=_take_chosen, override=OVERRIDABLE
+    )
+    thing.vlogger_pin_reach = IntProperty(
+        name="Reach",
+        description="Frames around a pinned key over which the take bends to it",
+        default=8,
+        min=1,
+        max=250,
+        override=OVERRIDABLE,
+    )
 
 
 def unregister() -> None:
     del bpy.types.Scene.vlogger
-    del bpy.types.Object.vlogger
+    for name in ("vlogger", "vlogger_takes", "vlogger_take", "vlogger_pin_reach"):
+        delattr(bpy.types.Object, name)

@@ -190,10 +190,10 @@ class Session:
         for performing in self._performings():
             performing.start_over()
         for armature in [thing for thing in bpy.data.objects if thing.type == "ARMATURE"]:
-            for take in list(armature.vlogger.takes):
+            for take in list(armature.vlogger_takes):
                 if take.job and take.id in self._over and take.id not in running:
-                    forget_take(armature, list(armature.vlogger.takes).index(take))
-            for take in armature.vlogger.takes:
+                    forget_take(armature, list(armature.vlogger_takes).index(take))
+            for take in armature.vlogger_takes:
                 dials = keyed_dials(take)
                 if dials is not None and dials != dials_of(take) and take.id not in running:
                     set_dials(take, dials)
@@ -368,7 +368,7 @@ class Session:
         found = find_take(part.take, part.armature)
         if found is not None:
             armature, take = found
-            forget_take(armature, list(armature.vlogger.takes).index(take))
+            forget_take(armature, list(armature.vlogger_takes).index(take))
             show_take(None, armature)
 
     def _finish(self, armature: str) -> None:
@@ -440,7 +440,7 @@ class Session:
         scene = bpy.context.scene
         part = Part(
             scene.name, armature.name, id_of(armature, take), take.name, take.start, rate_of(scene), dials_of(take),
-            armature.vlogger.pin_reach, bound,
+            armature.vlogger_pin_reach, bound,
         )  # fmt: skip
         self.key(part, path)
 

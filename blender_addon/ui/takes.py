@@ -25,26 +25,26 @@ DIALS = ("jaw", "lips", "head", "gaze", "gesture", "blink", "smoothing")
 
 def shown_take(armature: Any) -> Any:
     """The take that the list of this rig points to, None if it has none."""
-    settings = armature.vlogger
-    return settings.takes[settings.take] if 0 <= settings.take < len(settings.takes) else None
+    takes, index = armature.vlogger_takes, armature.vlogger_take
+    return takes[index] if 0 <= index < len(takes) else None
 
 
 def take_named(armature: Any, name: str) -> Any:
-    return next((take for take in armature.vlogger.takes if take.name == name), None)
+    return next((take for take in armature.vlogger_takes if take.name == name), None)
 
 
 def add_take(armature: Any, name: str, start: float) -> Any:
     """A new take in the rig's list, the chosen one; what animates the rig stays."""
-    takes = armature.vlogger.takes
+    takes = armature.vlogger_takes
     take = takes.add()
     take.name, take.start, take.id = free_name(armature, name), start, uuid.uuid4().hex
-    armature.vlogger.take = len(takes) - 1
+    armature.vlogger_take = len(takes) - 1
     return take
 
 
 def id_of(armature: Any, take: Any) -> str:
     """By what a take is found again; given to those that have none, or that of a rig which was duplicated."""
-    others = (other for thing in _rigs() if thing != armature for other in thing.vlogger.takes)
+    others = (other for thing in _rigs() if thing != armature for other in thing.vlogger_takes)
     if not take.id or any(other.id == take.id for other in others):
         take.id = uuid.uuid4().hex
     return str(take.id)
@@ -54,15 +54,15 @@ def find_take(id: str, armature: str) -> tuple[Any, Any] | None:
     """A take and the rig that has it, probably the `armature` of that name; both may have been renamed."""
     named = bpy.data.objects.get(armature)
     for thing in [named] if named is not None else []:
-        for take in thing.vlogger.takes:
+        for take in thing.vlogger_takes:
             if take.id == id:
                 return thing, take
-    return next(((thing, take) for thing in _rigs() for take in thing.vlogger.takes if take.id == id), None)
+    return next(((thing, take) for thing in _rigs() for take in thing.vlogger_takes if take.id == id), None)
 
 
 def free_name(armature: Any, wanted: str) -> str:
     """`wanted`, or `wanted 2` and so on if the rig has a take of that name."""
-    taken = {take.name for take in armature.vlogger.takes}
+    taken = {take.name for take in armature.vlogger_takes}
     names = (wanted if i == 1 else f"{wanted} {i}" for i in range(1, len(taken) + 2))
     return next(name for name in names if name not in taken)
 
@@ -118,17 +118,17 @@ def show_take(context: Any, armature: Any) -> None:
 
 def forget_take(armature: Any, index: int) -> None:
     """Take a take off the list, and its Actions out of the file if nothing else uses them."""
-    settings = armature.vlogger
-    take = settings.takes[index]
+    takes = armature.vlogger_takes
+    take = takes[index]
     actions = actions_of(take)
-    settings.takes.remove(index)
+    takes.remove(index)
     for action in actions:
         action.use_fake_user = False
     for owner in (armature, *(mesh.data.shape_keys for mesh in face_meshes(armature))):
         if animation_of(owner).action in actions:
             give_animation(owner, Animation(None))
     bpy.data.batch_remove([action for action in actions if not action.users])
-    settings.take = min(index, len(settings.takes) - 1)
+    armature.vlogger_take = min(index, len(takes) - 1)
 
 
 def dials_of(take: Any) -> Dials:

@@ -31,6 +31,7 @@ def test_the_take_lands_when_the_file_is_opened_again(found):
     assert str(found["job"]) == ""
     take = read_take(Path(str(found["path"])))
     np.testing.assert_allclose(found["keys"][:, 1], take.face[:, take.face_names.index("jawOpen")], atol=1e-6)
+    assert not [name for name in map(str, found["actions"]) if name.startswith("bonny.")], "what was half keyed is gone"
 
 
 def test_its_settings_name_the_user_s_own_sound(found):
@@ -41,6 +42,7 @@ def test_one_that_the_service_forgot_says_so_and_is_made_again(found):
     assert "not there yet" in str(found["unfinished"])
     assert "no such job any more" in str(found["gone"])
     assert str(found["gone_notice"]) == str(found["gone"])
+    assert str(found["animated_by"]) == "Mine", "the rig is as it was"
     assert str(found["again"]).startswith("bonny is keyed.")
     assert str(found["again_job"]) == ""
     np.testing.assert_array_equal(found["again_keys"], found["keys"])

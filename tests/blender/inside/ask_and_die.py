@@ -41,7 +41,7 @@ def main(folder: str, python: str, character: str, sound: str) -> dict[str, Any]
         session.tick()
         time.sleep(0.005)
     bpy.ops.wm.save_as_mainfile(filepath=str(Path(folder) / "asked.blend"))
-    take = armature.vlogger.takes[0]
+    take = armature.vlogger_takes[0]
     return {"job": take.job, "made": making.ended is not None, "animated_by": armature.animation_data.action.name}
 
 

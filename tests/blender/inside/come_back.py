@@ -37,7 +37,7 @@ def main(folder: str, python: str) -> dict[str, Any]:
     follow_next()
     armature = opened()  # while it is followed
     work()
-    take = armature.vlogger.takes[0]
+    take = armature.vlogger_takes[0]
     found["said"], found["job"], found["path"] = said(), take.job, take.path
     found["keys"] = take_keys(armature)['key_blocks["jawOpen"].value0']
     found["actions"] = sorted(action.name for action in bpy.data.actions)
@@ -48,13 +48,13 @@ def main(folder: str, python: str) -> dict[str, Any]:
     # The service has no such job any more
     armature = opened()
     found["unfinished"] = refused(panel.rekey)
-    armature.vlogger.takes[0].job = "f" * 32
+    armature.vlogger_takes[0].job = "f" * 32
     work()
-    found["gone"], found["gone_notice"] = armature.vlogger.takes[0].said, said()
+    found["gone"], found["gone_notice"] = armature.vlogger_takes[0].said, said()
     found["animated_by"] = armature.animation_data.action.name
     panel.make_again()
     work()
-    found["again"], found["again_job"] = said(), armature.vlogger.takes[0].job
+    found["again"], found["again_job"] = said(), armature.vlogger_takes[0].job
     found["again_keys"] = take_keys(armature)['key_blocks["jawOpen"].value0']
 
     # Another service is chosen
@@ -62,7 +62,7 @@ def main(folder: str, python: str) -> dict[str, Any]:
     chosen = bpy.context.preferences.addons["blender_addon"].preferences
     chosen.library = str(Path(folder) / "other")
     work()
-    found["elsewhere"] = armature.vlogger.takes[0].said
+    found["elsewhere"] = armature.vlogger_takes[0].said
     chosen.library = str(Path(folder) / "library")
     panel.follow_take()
     work()
@@ -70,11 +70,11 @@ def main(folder: str, python: str) -> dict[str, Any]:
 
     # Blender was closed before the service had it
     armature = opened()
-    armature.vlogger.takes[0].job = "asked"
+    armature.vlogger_takes[0].job = "asked"
     work()
-    found["never"] = armature.vlogger.takes[0].said
+    found["never"] = armature.vlogger_takes[0].said
     panel.forget_take()
-    found["left"] = len(armature.vlogger.takes)
+    found["left"] = len(armature.vlogger_takes)
     return found
 
 

@@ -123,7 +123,7 @@ def load_takes(armature: Any, folder: str, start: int) -> None:
     bpy.context.scene.vlogger.rig = armature
     bpy.context.scene.frame_set(start)
     for name in ("one", "two"):
-        entry = armature.vlogger.takes.add()
+        entry = armature.vlogger_takes.add()
         entry.name, entry.start, entry.path = name, start, str(Path(folder) / f"{name}.npz")
         session().rekey(armature, entry)
         work()
@@ -158,12 +158,12 @@ def main(folder: str) -> dict[str, Any]:
     load_takes(foreign, folder, 12)
     for armature, first in ((character, 30), (foreign, 12)):
         for i, take in enumerate(("one", "two")):
-            armature.vlogger.take = i
+            armature.vlogger_take = i
             for name, value in poses(armature, first, first + frames - 1).items():
                 found[f"{armature.name}/{take}/{name}"] = value
 
     # A scene as users leave it: posing, the rig hidden, an NLA strip below, a bone and a key without keyframes
-    character.vlogger.take = 1
+    character.vlogger_take = 1
     put_on_track(character, "below", 1, 20)
     scene.vlogger.rig = None
     character.pose.bones["root"].location = (0, 0.25, 0)

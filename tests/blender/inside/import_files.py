@@ -45,7 +45,7 @@ def main(folder: str, every: str) -> dict[str, Any]:
     bpy.context.view_layer.objects.active = armature
     bpy.ops.wm.save_as_mainfile(filepath=str(Path(folder) / "scene.blend"))
     found: dict[str, Any] = {"bad": refused(Path(folder) / "bad.bvh")}
-    found["after bad"] = [take.name for take in armature.vlogger.takes]
+    found["after bad"] = [take.name for take in armature.vlogger_takes]
 
     def places() -> Any:
         rows = []
@@ -62,8 +62,8 @@ def main(folder: str, every: str) -> dict[str, Any]:
         work()
         assert armature.animation_data.action is not None, session().notice
         found[f"places {file.name}"] = places()
-    found["takes"] = [take.name for take in armature.vlogger.takes]
-    take = armature.vlogger.takes[armature.vlogger.take]
+    found["takes"] = [take.name for take in armature.vlogger_takes]
+    take = armature.vlogger_takes[armature.vlogger_take]
     kept = Path(bpy.path.abspath(take.path))
     before = places()
     for file in Path(folder).glob("walk.*"):
@@ -78,7 +78,7 @@ def main(folder: str, every: str) -> dict[str, Any]:
     bpy.ops.vlogger.import_take(filepath=str(Path(folder) / "long.bvh"), wait=False)
     work()
     found["longest tick"] = session().longest_tick
-    found["long"] = [len(armature.vlogger.takes), bool(armature.animation_data.action)]
+    found["long"] = [len(armature.vlogger_takes), bool(armature.animation_data.action)]
     return {**found, "names": names, "kept": str(kept), "said": session().notice.sentence if session().notice else ""}
 
 

@@ -66,7 +66,7 @@ def tell() -> float:
         "making": sorted(held.making),
         "service": held.service.state,
         "said": held.notice.sentence if held.notice else "",
-        "takes": [take.name for take in armature.vlogger.takes] if armature else [],
+        "takes": [take.name for take in armature.vlogger_takes] if armature else [],
         "keys": sum(len(curve.keyframe_points) for curve in action.fcurves) if action else 0,
         "playing": any(screen.is_animation_playing for screen in bpy.data.screens),
         "longest_tick": held.longest_tick,

@@ -79,7 +79,7 @@ def main(folder: str, python: str, character: str, sound: str) -> dict[str, Any]
     found["no take"] = refused(panel.render_frames)
     panel.animate()
     work()
-    take = armature.vlogger.takes[0]
+    take = armature.vlogger_takes[0]
     found["no camera"] = refused(panel.render_frames)
     for name, data in (("Camera", bpy.data.cameras.new("Camera")), ("Aim", None)):
         scene.collection.objects.link(bpy.data.objects.new(name, data))
@@ -178,8 +178,7 @@ def main(folder: str, python: str, character: str, sound: str) -> dict[str, Any]
 
     # Someone's rig, turned, scaled, elsewhere
     foreign = build(placed(own_skeleton(arms_down=50), at(2.0, z=130), np.eye(3)))
-    rig = foreign.vlogger
-    entry = rig.takes.add()
+    entry = foreign.vlogger_takes.add()
     entry.name, entry.start, entry.path = "copy", 12.5, take.path
     scene.vlogger.rig = foreign
     session().rekey(foreign, entry)
@@ -195,7 +194,7 @@ def main(folder: str, python: str, character: str, sound: str) -> dict[str, Any]
     found["strips"] = sorted(strip.name for strip in strips_of(scene))
 
     panel.render_frames()
-    rig.takes.remove(0)
+    foreign.vlogger_takes.remove(0)
     work()
     found["take gone"] = said()
     addon_utils.disable(PACKAGE)

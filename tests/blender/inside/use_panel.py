@@ -87,8 +87,8 @@ def main(folder: str, python: str, character: str, sound: str) -> dict[str, Any]
     found["busy"] = refused(panel.animate)
     work()
     found["said"] = said()
-    assert rig.takes, said()
-    take = rig.takes[0]
+    assert armature.vlogger_takes, said()
+    take = armature.vlogger_takes[0]
     found["path"], found["start"] = take.path, take.start
     first = take_keys(armature)
     found |= {f"key {name}": points for name, points in first.items()}
@@ -109,11 +109,11 @@ def main(folder: str, python: str, character: str, sound: str) -> dict[str, Any]
 
     panel.animate(another=True)
     work()
-    found["takes"] = [take.name for take in rig.takes]
+    found["takes"] = [take.name for take in armature.vlogger_takes]
     other = take_keys(armature)
     head = 'pose.bones["head"].rotation_quaternion1'
     found["another differs"] = np.abs(other[head][:, 1] - first[head][:, 1]).max()
-    rig.take = 0
+    armature.vlogger_take = 0
     shown = take_keys(armature)
     found["switched"] = max(np.abs(shown[name] - first[name]).max() for name in first)
 
@@ -121,11 +121,11 @@ def main(folder: str, python: str, character: str, sound: str) -> dict[str, Any]
     panel.animate(another=True)
     panel.cancel()
     work()
-    found["cancelled"] = [said(), *(take.name for take in rig.takes)]
+    found["cancelled"] = [said(), *(take.name for take in armature.vlogger_takes)]
     found["as before the cancel"] = before == sorted(action.name for action in bpy.data.actions)
 
     # A pinned key stays, and the take bends to it
-    rig.take = 0
+    armature.vlogger_take = 0
     keys = next(child for child in armature.children if child.type == "MESH").data.shape_keys
     for action in {armature.animation_data.action, keys.animation_data.action}:
         for curve in curves(action):
@@ -149,16 +149,16 @@ def main(folder: str, python: str, character: str, sound: str) -> dict[str, Any]
     bpy.ops.wm.save_as_mainfile(filepath=str(Path(folder) / "scene.blend"))
     bpy.ops.wm.open_mainfile(filepath=str(Path(folder) / "scene.blend"))
     armature = next(thing for thing in bpy.data.objects if thing.type == "ARMATURE")
-    found["reopened"] = [take.name for take in armature.vlogger.takes]
+    found["reopened"] = [take.name for take in armature.vlogger_takes]
     bpy.context.view_layer.objects.active = armature
-    armature.vlogger.takes[0].jaw = 0.5
+    armature.vlogger_takes[0].jaw = 0.5
     work()
     dialled = take_keys(armature)['key_blocks["jawOpen"].value0'][:, 1]
     found["dial after reopening"] = dialled[32:].max() / plain[32:].max()  # behind the pin's reach
     bpy.ops.vlogger.put_on_track()
     found["tracks"] = [track.name for track in armature.animation_data.nla_tracks]
     bpy.ops.vlogger.forget_take()
-    found["left"] = [take.name for take in armature.vlogger.takes]
+    found["left"] = [take.name for take in armature.vlogger_takes]
     found["longest_tick"] = session().longest_tick
     addon_utils.disable(PACKAGE)
     return found
