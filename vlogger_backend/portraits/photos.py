@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import math
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -55,12 +56,14 @@ class Photo:
     name   : of its file, without the suffix
     pixels : (H, W, 3) sRGB, upright, the longest side at most `LONGEST_SIDE`
     scale  : pixels here for one of the file, at most 1
+    lens   : the focal length in pixels, if the file tells it and hasn't been cropped since
     source : SHA-256 of the file
     """
 
     name: str
     pixels: Bytes
     scale: float
+    lens: float | None
     source: str
 
 
@@ -84,8 +87,9 @@ def read_photo(path: Path) -> Photo:
         raise InputError(
             f"{path} is an animation; save the one picture in which the face is best as JPEG or PNG and give that."
         )
-    pixels, longest = decoded
-    return Photo(path.stem, pixels, max(pixels.shape[:2]) / longest, hashlib.sha256(data).hexdigest())
+    pixels, longest, lens = decoded
+    scale = max(pixels.shape[:2]) / longest
+    return Photo(path.stem, pixels, scale, lens and lens * scale, hashlib.sha256(data).hexdigest())
 
 
 def _bytes_of(path: Path) -> bytes:
@@ -136,8 +140,8 @@ def _check_size(path: Path, data: bytes, suffix: str) -> None:
         raise InputError(f"{path} is made to take very long to decode; save it anew in a picture editor and give that.")
 
 
-def _decode(data: bytes, suffix: str) -> tuple[Bytes, int] | None:
-    """The pixels, and the longest side of the file's picture; None if it is an animation."""
+def _decode(data: bytes, suffix: str) -> tuple[Bytes, int, float | None] | None:
+    """The pixels, and of the file's picture the longest side and the focal length; None if it is an animation."""
     from PIL import ImageFile, ImageOps, JpegImagePlugin, PngImagePlugin, WebPImagePlugin
 
     # By the kind that was recognised, so that no other of Pillow's many decoders sees the bytes.
@@ -147,13 +151,23 @@ def _decode(data: bytes, suffix: str) -> tuple[Bytes, int] | None:
         ".webp": WebPImagePlugin.WebPImageFile,
     }
     with openers[suffix](io.BytesIO(data)) as opened:
-        longest = max(opened.size)
+        longest, lens = max(opened.size), _lens(opened)
         if getattr(opened, "is_animated", False):
             return None
         if suffix == ".jpg":
             opened.draft(None, (LONGEST_SIDE, LONGEST_SIDE))
         ImageOps.exif_transpose(opened, in_place=True)
-        return np.array(_to_srgb(_reduced(_plain(opened)))), longest
+        return np.array(_to_srgb(_reduced(_plain(opened)))), longest, lens
+
+
+def _lens(image: Image.Image) -> float | None:
+    """The focal length in pixels, by EXIF's equivalent for 36 x 24 mm film, which goes by the diagonal."""
+    with suppress(Exception):  # EXIF can be damaged in any way; then it tells nothing
+        exif = image.getexif().get_ifd(0x8769)
+        length, size = float(exif[0xA405]), {int(exif[0xA002]), int(exif[0xA003])}
+        if size == set(image.size) and 5 <= length <= 1000:
+            return length * math.hypot(*image.size) / math.hypot(36, 24)
+    return None
 
 
 def _plain(image: Image.Image) -> Image.Image:
