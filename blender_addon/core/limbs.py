@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .anatomy import Figure
+from .canonical import words
 from .skeleton import FINGERS
 
 Floats = NDArray[np.float64]
@@ -16,6 +17,9 @@ Floats = NDArray[np.float64]
 _MOST_BONES = 12
 _FEWER = {3: ("index", "middle", "pinky"), 2: ("index", "pinky")}
 """Which fingers a hand with fewer than four has, beside the thumb."""
+_SPOKEN = {finger: finger for finger in FINGERS} | {
+    "pointer": "index", "mid": "middle", "little": "pinky", "pinkie": "pinky",
+}  # fmt: skip
 
 
 def hinge(points: Floats, offsets: Sequence[float], least: float) -> tuple[int, int]:
@@ -71,6 +75,11 @@ def fingers(figure: Figure, wrist: int, elbow: int, real: NDArray[np.bool_]) -> 
     chains = digits(figure, wrist, real)
     if not 2 <= len(chains) <= 5:  # one alone is a mitten
         return {}
+    spoken = [_spoken(figure.names[chain[0]]) for chain in chains]
+    if None not in spoken and len(set(spoken)) == len(spoken):
+        phalanges = [_phalanges(figure, chain, name == "thumb") for name, chain in zip(spoken, chains, strict=True)]
+        named = zip(spoken, phalanges, strict=True)
+        return {f"{name}{n + 1}": bone for name, chain in named for n, bone in enumerate(chain)}
     thumb = _thumb(figure, chains, wrist, elbow)
     chains = [_phalanges(figure, chain, k == thumb) for k, chain in enumerate(chains)]
     rest = [k for k in range(len(chains)) if k != thumb]
@@ -85,6 +94,11 @@ def fingers(figure: Figure, wrist: int, elbow: int, real: NDArray[np.bool_]) -> 
     if thumb is not None:
         order["thumb"] = thumb
     return {f"{finger}{n + 1}": bone for finger, k in order.items() for n, bone in enumerate(chains[k])}
+
+
+def _spoken(name: str) -> str | None:
+    """The finger that a bone's name tells, None if it tells none."""
+    return next((_SPOKEN[part] for part in words(name) if part in _SPOKEN), None)
 
 
 def _across(knuckles: Floats, thumb: Floats, wrist: Floats) -> Floats:

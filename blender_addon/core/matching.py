@@ -292,12 +292,13 @@ def _order(figure: Figure, body: BodyDescription, bones: Dictionary[str, int]) -
 def _by_structure(figure: Figure, structure: Reading) -> _Body:
     check = check_person(figure, structure.joints) if structure.joints else Check(0.0)
     missing = sum(joint not in structure.joints for joint in _CORE)
+    ends = sum(f"{side}_{part}" not in structure.joints for side in SIDES for part in ("ankle", "wrist"))
     return _Body(
         description=None,
         joints={
             joint: _Found(i, _BY_PLACE, "found by its place in the skeleton") for joint, i in structure.joints.items()
         },
-        score=_BEST_BY_STRUCTURE * check.score * max(1 - 0.1 * missing, 0.1),
+        score=_BEST_BY_STRUCTURE * check.score * max(1 - 0.1 * missing - 0.05 * ends, 0.1),
         problems=(*structure.problems, *check.problems),
         carriers={},
     )

@@ -31,6 +31,7 @@ _HIPS = ("left_hip", "right_hip")
 _SPINE = ("spine1", "spine2", "spine3")
 _TOUCHING = ("pelvis", "neck", "head", *(f"{side}_{part}" for side in SIDES for part in ("shoulder", "elbow", "wrist")))
 _ABOVE = {"spine1": "spine2", "spine2": "spine3", "spine3": "neck"}
+_ENDS = (("knee", "ankle"), ("elbow", "wrist"))
 _STILL = np.array([[1.0, 0.0, 0.0, 0.0]])
 
 
@@ -86,6 +87,7 @@ def retarget(take: Take, rig: Rig, mapping: RigMapping) -> RigMotion:
                 turns = keep_clear(_skin(rig, stance, tree), stance, places, turns, take.fps)
             moved = next((bone for bone in tree.upwards(anchor.name) if not bone.connected), anchor)
             locations[moved.name] = shift @ stance.axes.T @ tree.location_axes(moved)
+            locations |= _loose_ends(stance, tree, turns, _Places(stance, tree, turns, anchor, shift))
         by_bone = {stance.bones[joint].name: turn for joint, turn in turns.items()}
         joints = {bone.name: joint for joint, bone in stance.bones.items()}
         by_bone |= {name: turns[joint] for name, joint in followers.items() if name in tree.bones}
@@ -185,6 +187,26 @@ class _Places:
             else:
                 self._known[joint] = head + self._shift * (self._anchor in (name, *above))
         return self._known[joint]
+
+
+def _loose_ends(stance: Stance, tree: Tree, turns: Dictionary[str, Floats], places: _Places) -> _Turns:
+    """Feet and hands that don't hang on their limbs, as targets of inverse kinematics don't, are moved to the ends."""
+    found: _Turns = {}
+    for upper, end in ((f"{side}_{a}", f"{side}_{b}") for side in SIDES for a, b in _ENDS):
+        bone = stance.bones.get(end)
+        if bone is None or upper not in stance.bones or bone.connected or tree.is_measured(bone.name):
+            continue
+        carriers = tree.carriers_of(bone.name)
+        if stance.bones[upper].name in carriers:
+            continue
+        there = places.of(upper, end)
+        goal = there[upper] + rotate(turns[upper], stance.heads[end] - stance.heads[upper])
+        way = goal - there[end]
+        if carriers:
+            joint = next(joint for joint, other in stance.bones.items() if other.name == carriers[0])
+            way = rotate(inverse(turns[joint]), way)
+        found[bone.name] = way @ stance.axes.T @ tree.location_axes(bone)
+    return found
 
 
 def _forearm_twists(side: str, stance: Stance, tree: Tree, turns: Dictionary[str, Floats]) -> _Turns:

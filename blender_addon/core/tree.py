@@ -53,6 +53,10 @@ class Tree:
                 return carrier
             name = carrier
 
+    def is_measured(self, name: str) -> bool:
+        """Whether it is a control of which it is known with what it turns."""
+        return name in self._carriers
+
     def carriers_of(self, name: str) -> list[str]:
         """The moved bones with which it turns, the nearest first."""
         found: list[str] = []

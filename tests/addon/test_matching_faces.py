@@ -306,3 +306,54 @@ def test_a_mapping_knows_its_face(spoken: Take) -> None:
     assert isinstance(mapping, RigMapping)
     assert mapping.face_kind == "face-arkit"
     assert mapping.face_reasons["Face", "jawOpen"] == "jawOpen of ARKit"
+
+
+@pytest.mark.parametrize(
+    "spelt", ["{}Shape", "SHP_{}_grp", "Head_{}_Mesh", "Face.{}", "01_{}", "{}.001", "char:bs.{}", "<{}> (new)"]
+)
+def test_decorations_that_all_keys_share_don_t_matter(spelt: str) -> None:
+    names = {spelt.replace("{}", name).replace("<", "").replace(">", ""): name for name in ARKIT_NAMES}
+    found = _match(face(*names))
+    assert {key: max(parts, key=lambda part: parts[part]) for (_, key), parts in found.drives.items()} == names
+
+
+def test_sides_may_stand_in_brackets() -> None:
+    found = _match(face("jawOpen", "eyeBlink (Left)", "eyeBlink[Right]", "mouthSmile (Right)"))
+    assert found.drives["Face", "eyeBlink (Left)"] == {"eyeBlinkLeft": 1}
+    assert found.drives["Face", "eyeBlink[Right]"] == {"eyeBlinkRight": 1}
+
+
+def test_a_letter_alone_is_no_mouth() -> None:
+    found = _match(face("Fat", "Muscle", "A", "L", "Young"))
+    assert not found.drives
+    assert _match(face("A", "I", "U", "E", "O")).drives
+
+
+@pytest.mark.parametrize(
+    ("kind", "keys"),
+    [
+        ("face-unified", "JawOpen MouthClosed LipPucker LipFunnel EyeClosedLeft EyeClosedRight MouthCornerPullLeft"),
+        ("face-sranipal", "Jaw_Open Mouth_Ape_Shape Mouth_Pout Mouth_Smile_Left Eye_Left_Blink Eye_Right_Blink"),
+        ("face-meta", "JawDrop LipsToward LipPuckerL LipPuckerR EyesClosedL EyesClosedR LipCornerPullerL"),
+        ("face-roblox", "JawDrop LipsTogether Pucker Funneler LeftEyeClosed RightEyeClosed LeftLipCornerPuller"),
+        ("face-plain", "Open Close Wide Narrow Blink_L Blink_R"),
+    ],
+)
+def test_faces_that_have_some_keys_of_a_kind(kind: str, keys: str) -> None:
+    found = _match(face(*keys.split()))
+    assert found.kind == kind
+    assert found.opens
+    shut = _take([{"jawOpen": 0.4, "mouthClose": 0.4}])
+    rig = faces(face(*keys.split()))
+    values, _ = shape_values(shut, rig, match_rig(rig, DESCRIPTIONS)[0])
+    opened = sum(float(values.get(("Face", key), [0])[0]) for key in ("JawOpen", "Jaw_Open", "JawDrop", "Open"))
+    closed = sum(float(values.get(("Face", key), [0])[0]) for key in ("MouthClosed", "LipsToward", "LipsTogether"))
+    assert opened == pytest.approx(closed)
+
+
+def test_each_mesh_of_a_face_has_what_it_has() -> None:
+    found = _match(face("jawOpen", "mouthClose", "eyeBlinkLeft", name="Skin"), face("jawOpen", "Fat", name="Teeth"),
+                   face("eyeBlinkLeft", name="Lashes"), face("Big", name="Hat"))  # fmt: skip
+    assert found.drives["Teeth", "jawOpen"] == {"jawOpen": 1}
+    assert found.drives["Lashes", "eyeBlinkLeft"] == {"eyeBlinkLeft": 1}
+    assert not any(mesh == "Hat" for mesh, _ in found.drives)

@@ -66,6 +66,8 @@ def test_the_controls_are_chosen(rigs: dict[str, Rig]) -> None:
     assert mapping.carriers["f_index.01.L"] == "hand_fk.L"
     assert mapping.carriers["jaw_master"] == "head"
     assert mapping.score > 0.9
+    assert mapping.aims["left_eye_smplhf"] == ("eye.L", "master_eye.L")
+    assert not any("gaze" in problem or "eye" in problem for problem in mapping.problems if "No mesh" not in problem)
 
 
 def test_metarigs_and_deforming_bones(rigs: dict[str, Rig]) -> None:

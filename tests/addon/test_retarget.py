@@ -185,6 +185,37 @@ def test_the_jaw_closes_where_lips_have_no_shape_of_their_own():
     assert 2 * np.arccos(abs(jaw[2, 0])) == pytest.approx(0.4 * 0.35, abs=1e-6)
 
 
+def test_a_jaw_bone_goes_aside_and_forward():
+    rig, mapping = rig_of(rolls=np.random.default_rng(2), place=100 * TO_BLENDER)
+    names = ("jawOpen", "jawLeft", "jawRight", "jawForward")
+    rows = np.array([[0, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1], [0.5, 0, 0, 1]], np.float32)
+    take = replace(take_of(np.zeros((5, len(JOINT_NAMES), 3))), face=rows, face_names=names)
+    jaw = next(bone for bone in rig.bones if bone.name == "jaw")
+    motion = retarget(take, rig, mapping)
+    turned = np.concatenate([motion.rotations["jaw"][:, :1], motion.rotations["jaw"][:, 1:] @ jaw.axes.T], axis=1)
+    chin = rotate(turned, np.array([0, -9.0, 0])) + motion.locations["jaw"] @ jaw.axes.T  # it faces -Y, in centimetres
+    np.testing.assert_allclose(chin[1:3, 0], [0.99, -0.99], atol=0.05)
+    np.testing.assert_allclose(chin[3], [0, -9.6, 0], atol=0.1)
+    assert chin[4, 2] < -1
+    assert "jaw" not in retarget(replace(take, face=rows * [1, 1, 1, 0]), rig, mapping).locations
+
+
+def test_eyes_that_look_at_a_target_are_aimed():
+    rig, mapping = rig_of(place=100 * TO_BLENDER)
+    head, eye = (next(bone for bone in rig.bones if bone.name == name) for name in ("head", "left_eye_smplhf"))
+    rolled = np.array([[0.6, 0.8, 0], [-0.8, 0.6, 0], [0, 0, 1.0]])
+    ahead = np.array([0, -40.0, 0])
+    target = Bone("target", "head", eye.head + ahead, eye.head + 1.1 * ahead, rolled)
+    rig = replace(rig, bones=(*rig.bones, target))
+    bones = {joint: match for joint, match in mapping.bones.items() if joint != "left_eye_smplhf"}
+    mapping = replace(mapping, bones=bones, aims={"left_eye_smplhf": ("target", "left_eye_smplhf")})
+    take = take_of(lively_poses(20, size=0.3))
+    there = posed(rig, retarget(take, rig, mapping))
+    gaze = rotate(world_turns(take.poses)["left_eye_smplhf"], np.array([0, 0, 1.0])) @ TO_BLENDER.T
+    assert angle(there["target"] - there["left_eye_smplhf"], gaze).max() < 0.01
+    assert head.name == target.parent
+
+
 def test_shape_keys_stay_within_their_sliders_and_say_so():
     rig = Rig("Face only", (), (FaceMesh("Face", ("Open", "Sad"), ((0.0, 0.5), (-1.0, 1.0))),))
     mapping = RigMapping(
