@@ -40,6 +40,8 @@ def examine() -> list[Finding]:
         _part("avatar", _avatar, "no preview and no export; pip install --force-reinstall vlogger"),
         _part("preview pictures", _graphics, "no preview video and no picture; on Debian or Ubuntu: apt install "
               "libegl1 libgl1-mesa-dri"),
+        _part("portraits", _faces, "no portrait can be made of a photo; pip install --force-reinstall "
+              "mediapipe==0.10.21 opencv-contrib-python"),
         _part("FBX", _blender, "no .fbx export (.glb works); on Debian or Ubuntu: apt install libxrender1 libxxf86vm1 "
               "libxfixes3 libxi6 libxkbcommon0 libsm6 libgl1 libegl1; then: pip install bpy"),
         _part("video", _video, "no preview video; pip install --force-reinstall av"),
@@ -111,6 +113,18 @@ def _graphics() -> str:
     still = Motion(30, *(np.zeros((1, *shape), np.float32) for shape in ((55, 3), (3,), (52,), (0,))))
     frame = next(iter(render_frames(load_avatar(), still, size=(64, 64), shot="face")))
     return f"offscreen OpenGL, {frame.shape[1]}x{frame.shape[0]} test frame rendered"
+
+
+def _faces() -> str:
+    import cv2
+    import numpy as np
+
+    from .portraits.finding import find_faces
+    from .portraits.head import load_head
+
+    find_faces(np.zeros((64, 64, 3), np.uint8))
+    version = importlib.metadata.version("mediapipe")
+    return f"mediapipe {version}, OpenCV {cv2.__version__}, {load_head().landmarks.shape[0]} landmarks"
 
 
 def _blender() -> str:

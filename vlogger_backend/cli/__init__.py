@@ -18,6 +18,7 @@ from .animate import animate, demo
 from .batch import batch
 from .doctor import doctor
 from .extension import extension
+from .portraits import portrait
 from .serve import serve
 from .sounds import say, speech
 from .takes import export, preview
@@ -30,7 +31,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     epilog="Every command takes --debug, which shows the trace of an error.",
 )
-for _command in (animate, batch, demo, preview, export, verify, speech, say, serve, doctor):
+for _command in (animate, batch, demo, preview, export, portrait, verify, speech, say, serve, doctor):
     app.command()(_command)
 app.add_typer(extension, name="extension")
 
