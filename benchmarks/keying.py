@@ -2,11 +2,13 @@
 
     python benchmarks/keying.py                        # in this Python, which has the bpy module
     python benchmarks/keying.py PYTHON...              # in others, one after the other (see tests/blender/conftest.py)
-    python benchmarks/keying.py PYTHON... --take TAKE.npz  # and how many keys a real take needs
+    python benchmarks/keying.py PYTHON... --take TAKE.npz TAKE.npz...  # and how many keys real takes need
 
 `retarget` is done in a thread by the add-on; `land` is the sum of the steps that hold Blender's window, `longest step`
 the longest of them. `fewer keys` have a bound of 0.5 degrees and 0.5 mm, and are found in a thread too. On a machine
 that is busy with other things, look at the processor's own seconds: `together` is what a clock on the wall says.
+Of real takes, a second table compares what Blender makes of the few keys with what it makes of a key on every frame:
+how far bones are off by themselves and in the room, ankles, and the point that a shape key moves the most (1 cm here).
 """
 
 from __future__ import annotations
@@ -19,8 +21,14 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 HERE = Path(__file__).resolve()
 LENGTHS = ((60.0, 30.0), (60.0, 60.0), (600.0, 60.0))
+FEW = (
+    f"{'Blender':<12}{'take':<24}{'keys':>9}{'fewer':>8}{'times':>7}{'own turn, deg':>16}{'in the room':>14}"
+    f"{'ankles mm':>14}{'face mm':>13}\n{'':<60}{'':<4}" + "    95 %   max" * 4
+)
 TITLE = (
     f"{'Blender':<12}{'take':<24}{'keys':>11}{'retarget s':>12}{'land s':>9}{'together s':>12}{'processor s':>13}"
     f"{'longest step ms':>17}"
@@ -30,7 +38,7 @@ TITLE = (
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("python", nargs="*", default=[sys.executable])
-    parser.add_argument("--take", type=Path)
+    parser.add_argument("--take", type=Path, nargs="*", default=[])
     parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.inside:
@@ -39,11 +47,11 @@ def main() -> None:
         os._exit(0)  # bpy's teardown can hang
     print(TITLE)
     for python in options.python:
-        real = ["--take", str(options.take)] if options.take else []
+        real = ["--take", *map(str, options.take)] if options.take else []
         subprocess.run([python, str(HERE), "--inside", *real], check=True)
 
 
-def measure(path: Path | None) -> None:
+def measure(paths: list[Path]) -> None:
     sys.path[:0] = [str(HERE.parents[1]), str(HERE.parents[1] / "tests/addon")]
     import bpy
 
@@ -53,12 +61,44 @@ def measure(path: Path | None) -> None:
     version = bpy.app.version_string.split()[0]
     for seconds, fps in LENGTHS:
         row(version, f"{seconds:.0f} s at {fps:.0f} fps", lively_take(seconds, fps))
-    if path is not None:
+    rows = []
+    for path in paths:
         take = read_take(path)
-        name = f"{path.stem}, {take.fps:g} fps"
-        dense = row(version, name, take)
+        dense = row(version, f"{path.stem}, {take.fps:g} fps", take)
+        expected = played(len(take))
         few = row(version, "  fewer keys", take, Bound())
-        print(f"{'':<12}  {dense / few:.1f} times fewer keys")
+        errors = [f"{np.percentile(off, 95):8.2f}{off.max():6.2f}" for off in compared(expected, played(len(take)))]
+        name = f"{path.stem}, {take.fps:g} fps"
+        rows.append(f"{version:<12}{name:<24}{dense:>9,}{few:>8,}{dense / few:>7.1f}    {''.join(errors)}")
+    if rows:
+        print("\n".join([FEW, *rows]))
+
+
+def played(frames: int) -> list[Any]:
+    """What Blender makes of the keys: bones in the armature (T, B, 4, 4), by themselves, and shape keys (T, K)."""
+    import bpy
+
+    armature, keys = bpy.data.objects["Rig"], bpy.data.objects["Face"].data.shape_keys
+    found: list[Any] = [[], [], []]
+    for frame in range(0, frames, 3):
+        bpy.context.scene.frame_set(frame)
+        found[0].append([np.array(bone.matrix) for bone in armature.pose.bones])
+        found[1].append([np.array(bone.matrix_basis) for bone in armature.pose.bones])
+        found[2].append([key.value for key in keys.key_blocks])
+    return [np.array(part) for part in found]
+
+
+def compared(one: list[Any], other: list[Any]) -> list[Any]:
+    """How far off: each bone's own turn and its turn in the room, degrees; ankles and face, millimetres."""
+    import bpy
+
+    def angles(a: Any, b: Any) -> Any:
+        cosines = (np.einsum("tbij,tbij->tb", a[..., :3, :3], b[..., :3, :3]) - 1) / 2
+        return np.degrees(np.arccos(np.clip(cosines, -1, 1)))
+
+    ankles = [i for i, bone in enumerate(bpy.data.objects["Rig"].pose.bones) if bone.name.endswith("ankle")]
+    feet = np.linalg.norm((one[0] - other[0])[:, ankles, :3, 3], axis=2) * 1000
+    return [angles(one[1], other[1]), angles(one[0], other[0]), feet, np.abs(one[2] - other[2]) * 10]
 
 
 def row(version: str, name: str, take: Any, bound: Any = None) -> int:
@@ -142,8 +182,6 @@ def new_scene(take: Any) -> tuple[Any, Any, Any]:
 
 def lively_take(seconds: float, fps: float) -> Any:
     """Everything moves all the time, as fast as a lively speaker: 0.1 to 2 Hz, faces to 3."""
-    import numpy as np
-
     from blender_addon.core.names import JOINT_NAMES
     from blender_addon.core.take import Take
 

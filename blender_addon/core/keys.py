@@ -1,9 +1,10 @@
 """Few Bezier keys instead of one a frame, with a bound on the error.
 
-A curve between two keys is the cubic with the keys' values and slopes: what Blender draws when a key's handles reach a
-third of the way to its neighbours, where time runs evenly along the curve. Values and slopes are those of least squares
-over all frames (as in Schneider 1990, with one slope a key, so that no key has a corner). Keys are put where the error
-is largest until no frame is off by more than the bound, and those that turn out to be needless are taken away again.
+Keys are put where the error is largest until no frame is off by more than the bound, and those that turn out to be
+needless are taken away again. Values and slopes at them are those of least squares over all frames (see `cubics`).
+
+The components of a property, such as the four of a quaternion, share the bound, but each has keys of its own: where a
+bone turns about one axis, the others need next to none.
 
 All curves are worked on at once: they are laid end to end, and the first and last frame of each is a key.
 """
@@ -16,224 +17,213 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from .cubics import Stretches
+
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
 
-_FAR = 32
-"""Keys: a slope has less than 0.3 of an effect on the next, so over this distance none."""
-_STIFF = 1e-3
-"""How much a slope is held to the curve's own, against frames that say nothing about it."""
-_ROUNDS = 3
+_ROUNDS = 5
 """Of taking keys away."""
-_STILL = 0.1
-"""Of the bound: what moves less keeps still."""
-_FIRST = 16
+_STILL = 0.2
+"""Of the bound: a component that moves less keeps still."""
+_AT_ONCE = 50_000
+"""Values that are worked on at a time: enough to be quick, few enough for the memory."""
+_FIRST = 32
 """Frames between keys to begin with."""
+_LONGER = 0.25
+"""How much an error counts that makes a quaternion longer or shorter, of which Blender takes no notice."""
 
 
 @dataclass(frozen=True, eq=False)
 class Track:
-    """A property over the frames, `values` (T, n), whose components share their keys.
+    """A property over the frames, `values` (T, n).
 
     scale : (n,) or a number: an error of `scale` in a component is as bad as the bound allows
     care  : (T,) factors, 1 or more, by which errors weigh more on some frames; None if all are alike
+    turns : whether the values are quaternions, whose length doesn't matter
     """
 
     values: Floats
     scale: Floats | float
     care: Floats | None = None
+    turns: bool = False
 
 
 @dataclass(frozen=True, eq=False)
 class Keys:
-    """`frames` (K,), ascending numbers of frames; `values` (K, n) and `slopes` (K, n), per frame, there."""
+    """Keys of one curve: `frames` (K,), ascending numbers of frames; `values` and `slopes` (K,), per frame, there."""
 
     frames: Ints
     values: Floats
     slopes: Floats
 
 
-def reduce(tracks: Sequence[Track]) -> list[Keys]:
-    """As few keys for each track as keep its error within the bound on every frame.
+def reduce(tracks: Sequence[Track]) -> list[list[Keys]]:
+    """For each component of each track, as few keys as keep the track's error within the bound on every frame.
 
     The error of a frame is the length of the vector of its components' errors, each over its scale, times `care`.
     """
-    found: dict[int, Keys] = {}
-    moving: dict[int, list[int]] = {}
-    for i, track in enumerate(tracks):
-        if (_off(track, track.values[:1]) <= _STILL).all():
-            found[i] = Keys(np.zeros(1, np.int64), track.values[:1], np.zeros_like(track.values[:1]))
-        else:
-            moving.setdefault(track.values.shape[1], []).append(i)
-    for numbers in moving.values():
-        found |= dict(zip(numbers, _reduce([tracks[i] for i in numbers]), strict=True))
-    return [found[i] for i in range(len(tracks))]
+    found: list[list[Keys]] = []
+    batch: list[Track] = []
+    for track in tracks:
+        batch.append(track)
+        if sum(track.values.size for track in batch) > _AT_ONCE:
+            found += _reduce(batch)
+            batch = []
+    return found + _reduce(batch)
 
 
-def evaluate(keys: Keys, frames: int) -> Floats:
-    """The curve (T, n) on the frames 0 to T - 1, as Blender has it."""
+def _reduce(tracks: Sequence[Track]) -> list[list[Keys]]:
+    curves = _Curves(tracks)
+    if len(curves.owner):
+        _add_keys(curves, np.unique(curves.owner))
+        changed = np.unique(curves.owner)
+        for _ in range(_ROUNDS):
+            before = curves.count()
+            for turn in range(curves.place.max() + 1):
+                for parity in (0, 1):
+                    _take_keys(curves, changed, turn, parity)
+            changed = np.unique(curves.owner[curves.count() < before])
+            _add_keys(curves, changed)
+    return curves.keys()
+
+
+def evaluate(keys: Sequence[Keys], frames: int) -> Floats:
+    """The curves (T, n) of a track's components on the frames 0 to T - 1, as Blender has them."""
+    return np.stack([_evaluate(own, frames) for own in keys], axis=1)
+
+
+def _evaluate(keys: Keys, frames: int) -> Floats:
     if len(keys.frames) == 1:
-        return np.repeat(keys.values, frames, axis=0)
-    cubics = _Cubics(keys.frames, np.arange(frames))
-    cubics.knots = np.stack([keys.values, keys.slopes], axis=1)
-    return cubics.values()
+        return np.repeat(keys.values, frames)
+    return Stretches(keys.frames, frames).values(np.stack([keys.values, keys.slopes], axis=1))
 
 
-def _off(track: Track, values: Floats) -> Floats:
-    """(T,) the error of other `values`, 1 at the bound."""
-    off = np.asarray(np.sqrt((((values - track.values) / track.scale) ** 2).sum(axis=1)))
-    return off if track.care is None else off * track.care
+class _Curves:
+    """All components that move, end to end, in units of their bound: S samples of C curves.
 
-
-class _Cubics:
-    """Cubics between keys at the frames `keys` (K,), on `frames` (N,). `knots` (K, 2, n): their values and slopes."""
-
-    def __init__(self, keys: Ints, frames: Ints) -> None:
-        self.keys = keys
-        self._stretch = np.clip(np.searchsorted(keys, frames, side="right") - 1, 0, len(keys) - 2)
-        width = np.diff(keys)[self._stretch].astype(float)
-        u = (frames - keys[self._stretch]) / width
-        v = 1 - u
-        self._basis = (v * v * (1 + 2 * u), width * u * v * v, u * u * (1 + 2 * v), -width * u * u * v)
-        self.knots = np.zeros((len(keys), 2, 1))
-
-    def values(self) -> Floats:
-        """(N, n)"""
-        i = self._stretch
-        start, rise, end, fall = (part[:, None] for part in self._basis)
-        value, slope = self.knots[:, 0], self.knots[:, 1]
-        return np.asarray(start * value[i] + rise * slope[i] + end * value[i + 1] + fall * slope[i + 1])
-
-    def fit(self, values: Floats, weights: Floats, around: Floats) -> None:
-        """Choose the knots so that the squared errors against `values` (N, n), by `weights` (N,), are least.
-
-        Where that says little, they are near `around` (K, 2, n).
-        """
-        starts = np.searchsorted(self._stretch, np.arange(len(self.keys) - 1))
-        weighed = [weights * part for part in self._basis]
-        square = np.empty((len(starts), 4, 4))
-        for i in range(4):
-            for j in range(i, 4):
-                square[:, i, j] = square[:, j, i] = np.add.reduceat(weighed[i] * self._basis[j], starts)
-        pull = np.stack([np.add.reduceat(part[:, None] * values, starts) for part in weighed], axis=1)
-        count = len(self.keys)
-        own, goal = np.zeros((count, 2, 2)), np.zeros((count, 2, values.shape[1]))
-        own[:-1] += square[:, :2, :2]
-        own[1:] += square[:, 2:, 2:]
-        goal[:-1] += pull[:, :2]
-        goal[1:] += pull[:, 2:]
-        stiff = _STIFF * own * np.eye(2) + 1e-9 * np.eye(2)
-        after, before = np.zeros((count, 2, 2)), np.zeros((count, 2, 2))
-        after[:-1] = square[:, :2, 2:]
-        before[1:] = square[:, 2:, :2]
-        self.knots = _solve(before, own + stiff, after, goal + stiff @ around)
-
-
-def _solve(before: Floats, own: Floats, after: Floats, goal: Floats) -> Floats:
-    """x (K, 2, n) with before[i] x[i - 1] + own[i] x[i] + after[i] x[i + 1] = goal[i], by cyclic reduction.
-
-    Each step (Hockney 1965) doubles the distance of the neighbours that matter; far ones don't know of each other.
+    owner  : (C,) the track of each; `place` (C,): how many of that track's come before it; `lengths` (C,)
+    is_key : (S,) which samples are keys
+    off    : (S,) how far the fitted curves are from the samples
     """
-    step = 1
-    while step < min(_FAR, len(own)):
-        ahead, behind = np.s_[step:], np.s_[:-step]
-        inverse = _inverse(own)
-        new_before, new_own, new_after, new_goal = np.zeros_like(before), own.copy(), np.zeros_like(after), goal.copy()
-        factor = before[ahead] @ inverse[behind]
-        new_own[ahead] -= factor @ after[behind]
-        new_goal[ahead] -= factor @ goal[behind]
-        new_before[ahead] = -factor @ before[behind]
-        factor = after[behind] @ inverse[ahead]
-        new_own[behind] -= factor @ before[ahead]
-        new_goal[behind] -= factor @ goal[ahead]
-        new_after[behind] = -factor @ after[ahead]
-        before, own, after, goal = new_before, new_own, new_after, new_goal
-        step *= 2
-    return _inverse(own) @ goal
+
+    def __init__(self, tracks: Sequence[Track]) -> None:
+        self._tracks = tracks
+        self._still: dict[tuple[int, int], float] = {}
+        self._moving: list[tuple[int, int]] = []
+        starts = np.cumsum([0, *(len(track.values) for track in tracks)])
+        self._base, self._care = np.zeros(starts[-1]), np.ones(starts[-1])
+        values, along, slots = [np.zeros(0)], [np.zeros(0)], [np.zeros(0, np.int64)]
+        for i, track in enumerate(tracks):
+            here = slice(starts[i], starts[i + 1])
+            own = track.values / track.scale
+            way = track.values / np.linalg.norm(track.values, axis=1, keepdims=True) if track.turns else 0 * own
+            if track.care is not None:
+                self._care[here] = track.care
+            middle = (own.max(axis=0) + own.min(axis=0)) / 2
+            aside = (own - middle) * (1 - (1 - _LONGER) * way**2)
+            for k in np.argsort(np.abs(aside).max(axis=0)):
+                used = self._base[here] + aside[:, k] ** 2
+                if (np.sqrt(used) * self._care[here]).max() <= _STILL:
+                    self._base[here] = used
+                    self._still[i, k] = middle[k]
+                else:
+                    self._moving.append((i, k))
+                    values.append(own[:, k])
+                    along.append(way[:, k])
+                    slots.append(np.arange(starts[i], starts[i + 1]))
+        self.values, self._along, self._slots = np.concatenate(values), np.concatenate(along), np.concatenate(slots)
+        self.owner = np.array([i for i, _ in self._moving], np.int64)
+        self.place = np.arange(len(self.owner)) - np.searchsorted(self.owner, self.owner)
+        self.lengths = np.array([len(part) for part in values[1:]], np.int64)
+        self.curve = np.repeat(np.arange(len(self.owner)), self.lengths)
+        self._starts = np.cumsum(self.lengths) - self.lengths
+        frames = np.arange(len(self.values)) - self._starts[self.curve]
+        self.is_end = (frames == 0) | (frames == self.lengths[self.curve] - 1)
+        self.is_key = self.is_end | (frames % _FIRST == 0)
+        self.trend = np.concatenate([np.gradient(part) for part in values[1:]] or values)
+        self.weights = self._care[self._slots] ** 2
+        self.off = np.zeros(len(self.values))
+
+    def count(self) -> Ints:
+        """(C,) how many keys there are."""
+        return np.bincount(self.curve, self.is_key, len(self.owner)).astype(np.int64)
+
+    def of(self, chosen: Bools) -> Ints:
+        """The samples of the chosen curves (C,)."""
+        return np.flatnonzero(chosen[self.curve])
+
+    def fitted(self, samples: Ints, is_key: Bools) -> tuple[Stretches, Floats]:
+        """Of some whole curves, with such keys: the cubics, and their knots (K, 2)."""
+        keys = np.flatnonzero(is_key)
+        stretches, values = Stretches(keys, len(samples)), self.values[samples]
+        around = np.stack([values[keys], self.trend[samples[keys]]], axis=1)
+        return stretches, stretches.fitted(values, self.weights[samples], around)
+
+    def errors(self, samples: Ints) -> tuple[Floats, Floats]:
+        """Of whole tracks: at each sample the square of the track's error, 1 at the bound, and its own part in that."""
+        off, along, slots, size = self.off[samples], self._along[samples], self._slots[samples], len(self._base)
+        aside = off - (1 - _LONGER) * np.bincount(slots, off * along, size)[slots] * along
+        whole = (np.bincount(slots, aside**2, size) + self._base) * self._care**2
+        return whole[slots], aside * off * self._care[slots] ** 2
+
+    def keys(self) -> list[list[Keys]]:
+        found: dict[tuple[int, int], Keys] = {}
+        if self._moving:
+            _, knots = self.fitted(np.arange(len(self.values)), self.is_key)
+            ends = np.cumsum(self.count())
+            places = np.flatnonzero(self.is_key)
+            for curve, (one, own) in enumerate(zip(self._moving, np.split(knots, ends[:-1]), strict=True)):
+                i, k = one
+                scale = np.broadcast_to(self._tracks[i].scale, self._tracks[i].values.shape[1])[k]
+                frames = places[ends[curve] - len(own) : ends[curve]] - self._starts[curve]
+                found[one] = Keys(frames, own[:, 0] * scale, own[:, 1] * scale)
+        for (i, k), value in self._still.items():
+            scale = np.broadcast_to(self._tracks[i].scale, self._tracks[i].values.shape[1])[k]
+            found[i, k] = Keys(np.zeros(1, np.int64), np.array([value * scale]), np.zeros(1))
+        return [[found[i, k] for k in range(track.values.shape[1])] for i, track in enumerate(self._tracks)]
 
 
-def _inverse(m: Floats) -> Floats:
-    """Of matrices (K, 2, 2): for so small ones many times as fast as the general way."""
-    a, b, c, d = m[:, 0, 0], m[:, 0, 1], m[:, 1, 0], m[:, 1, 1]
-    adjugate = np.stack([d, -b, -c, a], axis=1).reshape(-1, 2, 2)
-    return np.asarray(adjugate / (a * d - b * c)[:, None, None])
+def _add_keys(curves: _Curves, tracks: Ints) -> None:
+    """Put keys where the error is largest, one in every stretch between keys, until these tracks are within the bound.
+
+    It is the components that have the larger part in an error which get them.
+    """
+    shares = np.bincount(curves.owner)[curves.owner]
+    while len(tracks):
+        samples = curves.of(np.isin(curves.owner, tracks))
+        is_key = curves.is_key[samples]
+        stretches, knots = curves.fitted(samples, is_key)
+        curves.off[samples] = stretches.values(knots) - curves.values[samples]
+        errors, parts = curves.errors(samples)
+        bad = errors > 1
+        guilty = bad & (parts * shares[curves.curve[samples]] >= errors - 1)
+        curves.weights[samples[guilty & is_key]] *= 16  # there is a key already: it has to come nearer
+        wanted = np.where(guilty & ~is_key, parts, 0.0)
+        worst = np.maximum.reduceat(wanted, np.flatnonzero(is_key))[np.cumsum(is_key) - 1]
+        curves.is_key[samples[(wanted > 0) & (wanted == worst)]] = True
+        tracks = np.unique(curves.owner[curves.curve[samples[bad]]])
 
 
-def _reduce(tracks: list[Track]) -> list[Keys]:
-    """Tracks with the same number of components."""
-    curves = [_Curve(track) for track in tracks]
-    for curve in curves:
-        curve.is_key[::_FIRST] = True
-    _add_keys(curves)
-    changed = curves
-    for _ in range(_ROUNDS):
-        before = [int(curve.is_key.sum()) for curve in changed]
-        for parity in (0, 1):
-            _take_keys(changed, parity)
-        changed = [c for c, keys in zip(changed, before, strict=True) if c.is_key.sum() < keys]
-        _add_keys(changed)
-    return [curve.keys(track) for curve, track in zip(curves, tracks, strict=True)]
-
-
-class _Curve:
-    """A track in units of its bound, and which of its frames are keys."""
-
-    def __init__(self, track: Track) -> None:
-        self.values = track.values / track.scale
-        self.care = np.ones(len(self.values)) if track.care is None else track.care
-        self.weights = self.care**2
-        self.trend = np.gradient(self.values, axis=0) if len(self.values) > 1 else 0 * self.values
-        self.is_key = np.zeros(len(self.values), bool)
-        self.is_key[[0, -1]] = True
-
-    def keys(self, track: Track) -> Keys:
-        cubics = _fitted([self], [self.is_key])
-        return Keys(cubics.keys, cubics.knots[:, 0] * track.scale, cubics.knots[:, 1] * track.scale)
-
-
-def _fitted(curves: list[_Curve], masks: list[NDArray[np.bool_]]) -> _Cubics:
-    """The curves laid end to end, with keys where `masks` say."""
-    values = np.concatenate([curve.values for curve in curves])
-    trend = np.concatenate([curve.trend[mask] for curve, mask in zip(curves, masks, strict=True)])
-    cubics = _Cubics(np.flatnonzero(np.concatenate(masks)), np.arange(len(values)))
-    weights = np.concatenate([curve.weights for curve in curves])
-    cubics.fit(values, weights, np.stack([values[cubics.keys], trend], axis=1))
-    return cubics
-
-
-def _errors(curves: list[_Curve], masks: list[NDArray[np.bool_]]) -> list[Floats]:
-    """With keys where `masks` say: the error of each curve's frames."""
-    off = _fitted(curves, masks).values() - np.concatenate([curve.values for curve in curves])
-    errors = np.sqrt(np.einsum("ti,ti->t", off, off)) * np.concatenate([curve.care for curve in curves])
-    return np.split(errors, np.cumsum([len(mask) for mask in masks])[:-1])
-
-
-def _add_keys(curves: list[_Curve]) -> None:
-    """Put keys where the error is largest, one in every stretch between keys, until it is within the bound."""
-    while curves:
-        unfinished = []
-        for curve, errors in zip(curves, _errors(curves, [curve.is_key for curve in curves]), strict=True):
-            if errors.max() <= 1:
-                continue
-            unfinished.append(curve)
-            curve.weights[curve.is_key & (errors > 1)] *= 16  # there is a key already: it has to come nearer
-            errors[curve.is_key] = 0
-            worst = np.maximum.reduceat(errors, np.flatnonzero(curve.is_key))[np.cumsum(curve.is_key) - 1]
-            curve.is_key |= (errors > 1) & (errors == worst)
-        curves = unfinished
-
-
-def _take_keys(curves: list[_Curve], parity: int) -> None:
-    """Take away every second key without which the error is within the bound."""
-    if not curves:
+def _take_keys(curves: _Curves, tracks: Ints, place: int, parity: int) -> None:
+    """Take away every second key, of one component of each of these tracks, without which it is within the bound."""
+    own = np.isin(curves.owner, tracks)
+    own &= np.isin(curves.owner, curves.owner[own & (curves.place == place)])
+    whole = curves.of(own)
+    if not len(whole):
         return
-    masks, tried = [], []
-    for curve in curves:
-        keys = np.flatnonzero(curve.is_key)[1:-1][parity::2]
-        fewer = curve.is_key.copy()
-        fewer[keys] = False
-        masks.append(fewer)
-        tried.append(keys)
-    for curve, keys, fewer, errors in zip(curves, tried, masks, _errors(curves, masks), strict=True):
-        worst = np.maximum.reduceat(errors, np.flatnonzero(fewer))[np.cumsum(fewer) - 1]
-        curve.is_key[keys[worst[keys] <= 1]] = False
+    here = curves.place[curves.curve[whole]] == place
+    samples = whole[here]
+    fewer = curves.is_key[samples]
+    inner = np.flatnonzero(fewer & ~curves.is_end[samples])
+    curve = curves.curve[samples[inner]]
+    tried = inner[(np.arange(len(inner)) - np.searchsorted(curve, curve)) % 2 == parity]
+    fewer[tried] = False
+    before = curves.off[samples]
+    stretches, knots = curves.fitted(samples, fewer)
+    curves.off[samples] = stretches.values(knots) - curves.values[samples]
+    errors = curves.errors(whole)[0][here]
+    worst = np.maximum.reduceat(errors, np.flatnonzero(fewer))[np.cumsum(fewer) - 1]
+    curves.is_key[samples[tried[worst[tried] <= 1]]] = False
+    curves.off[samples] = np.where(worst <= 1, curves.off[samples], before)  # nearly: what is added later is measured

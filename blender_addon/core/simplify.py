@@ -17,13 +17,13 @@ from .keys import Track
 Floats = NDArray[np.float64]
 
 _SHARES = (  # first match wins
-    ("pelvis|hip|knee", 0.05),
-    ("ankle|foot", 0.2),
+    ("pelvis|hip|knee", 0.03),
+    ("ankle|foot", 0.15),
     ("spine|neck|collar", 0.14),
-    ("shoulder|elbow", 0.45),
-    ("wrist", 0.6),
+    ("shoulder|elbow", 0.4),
+    ("wrist", 0.5),
     ("head|jaw|eye", 0.5),
-    ("", 0.9),
+    ("", 0.65),
 )
 _SEALED = 4.0
 """How much more errors count in the mouth where the lips touch: several shapes together keep them closed."""
@@ -54,7 +54,7 @@ def rotation_track(values: Floats, mode: str, joint: str, bound: Bound, sealed: 
     else:
         middle = values[:, "XYZ".index(mode[1])]
         scale = turn / np.sqrt(1 + float(np.abs(np.sin(middle)).max()))
-    return Track(values, scale, _care(sealed) if joint == "jaw" else None)
+    return Track(values, scale, _care(sealed) if joint == "jaw" else None, turns=mode == "QUATERNION")
 
 
 def location_track(values: Floats, metre: float, bound: Bound) -> Track:

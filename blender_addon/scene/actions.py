@@ -6,7 +6,7 @@ after the other by a generator, so that a timer can land a long take without hol
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -134,17 +134,19 @@ def write_channels(channels: Iterable[Channel], frames: NDArray[np.float32], rep
             yield
 
 
-def write_keys(channels: Iterable[Channel], keys: Iterable[Keys], frames: NDArray[np.float32]) -> Iterator[None]:
-    """Write Bezier keys instead: for each channel, `keys` at some of the `frames` (T,), a channel at a time.
+def write_keys(
+    channels: Iterable[Channel], keys: Iterable[Sequence[Keys]], frames: NDArray[np.float32]
+) -> Iterator[None]:
+    """Write Bezier keys instead: for each channel, its components' `keys` at some of the `frames` (T,).
 
-    A handle reaches a third of the way to the next key, so time runs evenly along the curve.
+    A channel at a time. A handle reaches a third of the way to the next key, so time runs evenly along the curve.
     """
     step = float(frames[1] - frames[0]) if len(frames) > 1 else 1.0
-    for channel, own in zip(channels, keys, strict=True):
-        at = frames[own.frames].astype(np.float64)
-        third = np.diff(at, prepend=at[0] - 3, append=at[-1] + 3) / 3
-        for index, curve in enumerate(_curves(channel)):
-            values, slopes = own.values[:, index], own.slopes[:, index] / step
+    for channel, components in zip(channels, keys, strict=True):
+        for curve, own in zip(_curves(channel), components, strict=True):
+            at = frames[own.frames].astype(np.float64)
+            third = np.diff(at, prepend=at[0] - 3, append=at[-1] + 3) / 3
+            values, slopes = own.values, own.slopes / step
             points = curve.keyframe_points
             points.clear()
             points.add(len(at))
