@@ -154,7 +154,9 @@ class Canvas:
         """The picture (height, width, 2) of the surfaces' numbers, 0 where there is none, and of how worn they are."""
         return self._draw(size, projection, looks, 0)[..., :2]
 
-    def _draw(self, size: tuple[int, int], projection: NDArray[np.float64], looks: Sequence[Look], samples: int) -> Picture:
+    def _draw(
+        self, size: tuple[int, int], projection: NDArray[np.float64], looks: Sequence[Look], samples: int
+    ) -> Picture:
         from OpenGL import GL
 
         self._context.make_current()

@@ -18,7 +18,18 @@ from ...avatars.avatar import Avatar
 from ...camera import Camera
 from ...motion.names import ARKIT_INDEX, JOINT_INDEX, JOINT_NAMES
 from ...portraits.head import load_head
-from ...portraits.landmarks import INNER_LIPS, OUTER_LIPS, LEFT_EYE, LEFT_IRIS, LEFT_PUPIL, RIGHT_EYE, RIGHT_IRIS, RIGHT_PUPIL, UPPER_LIP
+from ...portraits.landmarks import (
+    INNER_LIPS,
+    LEFT_EYE,
+    LEFT_IRIS,
+    LEFT_PUPIL,
+    OUTER_LIPS,
+    RIGHT_EYE,
+    RIGHT_IRIS,
+    RIGHT_PUPIL,
+    UPPER_LIP,
+)
+from .colour import linear, srgb
 from .filling import polygon, smoothly
 from .sheet import Flesh, avatar_flesh, seen, unseen
 
@@ -55,10 +66,32 @@ def eyeballs(avatar: Avatar, camera: Camera, arkit: Floats, photo: Floats, landm
     """Both eyes; `photo` (H, W, 3) is sRGB 0 to 1, `landmarks` (478, 2) pixels."""
     faces = avatar.faces_of("eyes")
     left = avatar.vertices[faces[:, 0], 0] > 0
-    return [
+    balls = [
         _eyeball(avatar, faces[left], camera, arkit, photo, landmarks, (LEFT_EYE, LEFT_PUPIL, LEFT_IRIS)),
         _eyeball(avatar, faces[~left], camera, arkit, photo, landmarks, (RIGHT_EYE, RIGHT_PUPIL, RIGHT_IRIS)),
     ]
+    return [*balls, *(_socket(ball) for ball in balls)]
+
+
+def _socket(ball: Organ) -> Organ:
+    """A dark disc through the eyeball's middle, so that no gap beside it shows what is behind the person."""
+    rest = ball.flesh.rest
+    middle, radius = (rest.min(0) + rest.max(0)) / 2, np.ptp(rest[:, 0]) / 2
+    turns = np.linspace(0, 2 * np.pi, 13)[:-1]
+    rim = np.column_stack([np.cos(turns), np.sin(turns), np.zeros(12)]) * radius * 1.5
+    places = np.vstack([middle, middle + rim]).astype(np.float32)
+    index = np.arange(12)
+    faces = np.column_stack([np.zeros(12), 1 + index, 1 + (index + 1) % 12]).astype(np.int32)
+    count = len(places)
+    flesh = Flesh(places, sparse.csr_matrix((count * 3, 52), dtype=np.float32), _on_the_head(count))
+    dark = _opaque(np.full((4, 4, 3), 0.45 * ball.picture[..., :3].mean(axis=(0, 1)) * (1.0, 0.8, 0.8), np.float32))
+    return Organ("eye", flesh, faces, np.full((count, 2), 0.5, np.float32), dark, np.ones(count, np.float32))
+
+
+def _on_the_head(count: int) -> sparse.csr_matrix:
+    weights = np.zeros((count, len(JOINT_NAMES)), np.float32)
+    weights[:, JOINT_INDEX["head"]] = 1
+    return sparse.csr_matrix(weights)
 
 
 def _eyeball(avatar, faces, camera, arkit, photo, landmarks, marks) -> Organ:
@@ -117,7 +150,9 @@ def _vertex_uv(avatar: Avatar, material: str, faces: Ints, numbered: Ints, count
     """One uv (n, 2) a vertex, from the top left."""
     names = [m.name for m in avatar.materials]
     of_material = avatar.face_material == names.index(material)
-    lookup = {tuple(face): uv for face, uv in zip(avatar.faces[of_material].tolist(), avatar.uvs[of_material], strict=True)}
+    lookup = {
+        tuple(face): uv for face, uv in zip(avatar.faces[of_material].tolist(), avatar.uvs[of_material], strict=True)
+    }
     uv = np.zeros((count, 2), np.float32)
     for face, corners in zip(faces.tolist(), numbered, strict=True):
         uv[corners] = lookup[tuple(face)]
@@ -227,17 +262,17 @@ def _shown_teeth(avatar: Avatar, camera: Camera, photo: Floats, landmarks: Doubl
     corners = [index[:-1, :-1], index[:-1, 1:], index[1:, :-1], index[1:, 1:]]
     a, b, c, d = (corner.ravel() for corner in corners)
     faces = np.vstack([np.column_stack([a, c, b]), np.column_stack([b, c, d])]).astype(np.int32)
-    head = np.zeros((len(pixels), len(JOINT_NAMES)), np.float32)
-    head[:, JOINT_INDEX["head"]] = 1
     flesh = Flesh(
         places.astype(np.float32),
         sparse.csr_matrix((len(pixels) * 3, len(avatar.morphs)), dtype=np.float32),
-        sparse.csr_matrix(head),
+        _on_the_head(len(pixels)),
     )
     size = np.array(photo.shape[1::-1])
     uv = np.hstack([pixels / size * depth[:, None], depth[:, None]]).astype(np.float32)
     cover = _behind_the_lip(alpha, inside)
-    return Organ("teeth", flesh, faces, uv, np.dstack([colour, cover]).astype(np.float32), np.zeros(len(pixels), np.float32))
+    return Organ(
+        "teeth", flesh, faces, uv, np.dstack([colour, cover]).astype(np.float32), np.zeros(len(pixels), np.float32)
+    )
 
 
 def _tooth_likeness(photo: Floats, inside: Doubles, lips: NDArray[np.bool_]) -> Doubles:
@@ -277,11 +312,3 @@ def _light(photo: Floats, landmarks: Doubles) -> Doubles:
         return np.full(3, 1.0) if not len(face) else np.full(3, linear(face).mean() * 3)
     bright = pixels[np.argsort(pixels.sum(axis=1))[int(len(pixels) * 0.6) :]]
     return np.asarray(bright.mean(axis=0) / 0.62)
-
-
-def linear(values):
-    return np.where(values <= 0.04045, values / 12.92, ((values + 0.055) / 1.055) ** 2.4)
-
-
-def srgb(values):
-    return np.where(values <= 0.0031308, values * 12.92, 1.055 * np.maximum(values, 0) ** (1 / 2.4) - 0.055)

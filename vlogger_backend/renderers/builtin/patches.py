@@ -75,3 +75,44 @@ def projected_patches(
         origin = pixels[0] - (across + down) * PATCH / 2
         patches.append(Patch(np.column_stack([across, down, origin])))
     return tuple(patches)
+
+
+def cut(picture: NDArray[np.uint8], patches: tuple[Patch, ...]) -> NDArray[np.uint8]:
+    """The patches (n, PATCH, PATCH, c) of a picture (H, W, c)."""
+    import cv2
+
+    cut_out = []
+    for patch in patches:
+        finer = np.sqrt(patch.area)
+        # A warp takes four pixels alone.
+        source = cv2.GaussianBlur(picture, (0, 0), 0.4 * finer) if finer > 1.25 else picture
+        cut_out.append(
+            cv2.warpAffine(
+                source,
+                _between_centres(patch.matrix),
+                (PATCH, PATCH),
+                flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+                borderMode=cv2.BORDER_REPLICATE,
+            )
+        )
+    return np.stack(cut_out)
+
+
+def put(patch: NDArray[np.float32], place: Patch, shape: tuple[int, int]) -> tuple[slice, slice, NDArray[np.float32]]:
+    """A patch (PATCH, PATCH, c) as it lies in a picture of `shape` (H, W): rows, columns, and what is there."""
+    import cv2
+
+    corners = place.matrix @ [[0, PATCH, 0, PATCH], [0, 0, PATCH, PATCH], [1, 1, 1, 1]]
+    low = np.clip(np.floor(corners.min(axis=1)).astype(int) - 1, 0, shape[::-1])
+    high = np.clip(np.ceil(corners.max(axis=1)).astype(int) + 1, low, shape[::-1])
+    if (high <= low).any():
+        return slice(0, 0), slice(0, 0), np.zeros((0, 0, patch.shape[2]), np.float32)
+    matrix = _between_centres(place.matrix) - [[0, 0, low[0]], [0, 0, low[1]]]
+    placed = cv2.warpAffine(patch, matrix, tuple(int(side) for side in high - low), flags=cv2.INTER_LINEAR)
+    return slice(low[1], high[1]), slice(low[0], high[0]), placed
+
+
+def _between_centres(matrix: Doubles) -> Doubles:
+    """The map from patch to picture for a library in whose pictures a pixel's centre, not its corner, is a whole number."""
+    shift = matrix[:, :2].sum(axis=1) / 2 - 0.5
+    return np.column_stack([matrix[:, :2], matrix[:, 2] + shift])

@@ -11,7 +11,7 @@ from scipy import sparse
 
 from ...avatars.avatar import Avatar, Floats
 from ...avatars.posing import joint_transforms
-from ...motion.names import JOINT_INDEX
+from ...motion.names import ARKIT_INDEX, JOINT_INDEX
 from ...portraits.landmarks import OVAL
 from ...portraits.portrait import Portrait
 from ..stage import projection_matrix
@@ -32,6 +32,14 @@ _THROWN_BACK = 0.6
 _GAMMA = 2.2
 _STRETCH = (1.35, 2.4)
 """Skin that is so many times as long as in the photo begins to be, and wholly is, shown without the photo's detail."""
+_LOOKS = {
+    side: [
+        ARKIT_INDEX[f"eye{way}{side}"] for way in ("LookUp", "LookDown", "LookIn", "LookOut", "Blink", "Wide", "Squint")
+    ]
+    for side in ("Left", "Right")
+}
+_MOVED = 0.35
+"""The change of a weight at which an eye is wholly another than in the photo."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,12 +50,14 @@ class Frame:
     patches : mouth, left eye, right eye: where they are in the picture
     parts   : (3, PATCH, PATCH) what each pixel of these patches shows, numbers of `PARTS`
     worn    : (3, PATCH, PATCH) how little the photo knows of it, 0 to 255
+    eyes_moved : (3,) for each patch how far the eye looks from where it does in the photo, 0 to 1
     """
 
     picture: Picture
     patches: tuple[Patch, ...]
     parts: NDArray[np.uint8]
     worn: NDArray[np.uint8]
+    eyes_moved: Floats
 
 
 class Puppet:
@@ -65,6 +75,7 @@ class Puppet:
         self._organs = eyeballs(self._avatar, fit.camera, arkit, photo, landmarks)
         self._organs += mouth(self._avatar, fit.camera, arkit, photo, landmarks)
         self._sheet = sheet
+        self._photo_arkit = arkit
         self._wear = _Wear(sheet, arkit)
         self._anchors = mouth_and_eyes(self._avatar)
         self._canvas = Canvas([_skin(sheet, portrait, size), *(_organ_surface(o) for o in self._organs)])
@@ -90,7 +101,13 @@ class Puppet:
         depth = -float((np.linalg.inv(pose) @ (*lips, 1.0))[2])
         looks = _lit(looks, numbers[0][..., 0], patches[0], _View(pose, field, self._size, depth))
         picture = self._canvas.draw(self._size, projection, looks)
-        return Frame(picture, patches, np.stack([n[..., 0] for n in numbers]), np.stack([n[..., 1] for n in numbers]))
+        parts, worn = (np.stack([number[..., channel] for number in numbers]) for channel in (0, 1))
+        return Frame(picture, patches, parts, worn, self._eyes_moved(arkit))
+
+    def _eyes_moved(self, arkit: Floats) -> Floats:
+        change = np.abs(arkit - self._photo_arkit)
+        sides = [change[_LOOKS[side]].max() for side in ("Left", "Right")]
+        return np.array([0.0, *np.clip(np.array(sides) / _MOVED, 0, 1)], np.float32)
 
 
 class _Wear:

@@ -134,7 +134,9 @@ def build_sheet(avatar: Avatar, camera: Camera, arkit: Floats, matte: NDArray[np
     face = avatar_flesh(avatar, used.astype(np.int32))
     inside = numbered.reshape(-1, 3)
     shown_as = Sheet(face, inside, pixels[used], depth[used], ~visible[used])
-    beside = _surroundings(avatar, camera, arkit, matte, shown_as, np.searchsorted(used, region), hidden, (posed, pixels, depth))
+    beside = _surroundings(
+        avatar, camera, arkit, matte, shown_as, np.searchsorted(used, region), hidden, (posed, pixels, depth)
+    )
     return _joined(shown_as, beside)
 
 
@@ -283,7 +285,10 @@ def _followed(avatar, camera, arkit, points, around, face: Sheet, carriers, seen
     morphs = _settled(laplacian, np.full(count, spring), np.zeros((count, morphs.shape[1])), fixed, morphs)
 
     weights = _settled(
-        laplacian, np.full(count, 0.25), _beside(avatar, camera, points, pixels, depth, picture, step), fixed,
+        laplacian,
+        np.full(count, 0.25),
+        _beside(avatar, camera, points, pixels, depth, picture, step),
+        fixed,
         (matrix @ face.flesh.weights).toarray(),
     )
     weights = np.where(weights > 1e-3, weights, 0)
