@@ -22,7 +22,7 @@ _SMALLEST_SIDE = 4 * SIZE
 """Pixels of the shorter side from which on the square grows with it."""
 _LEAST = 0.7
 """Levels (RMS) that are added where the picture is perfectly smooth."""
-_PER_ACTIVITY = 0.4
+_PER_ACTIVITY = 0.55
 _BUSIEST = 4.0
 """Levels (RMS) that are added where it is as busy as can be."""
 _MOST = 1.5
@@ -81,9 +81,9 @@ def _strength(luma: Bytes, scale: float) -> Floats:
     height, width = luma.shape
     small = max(1, round(width / (2 * scale))), max(1, round(height / (2 * scale)))
     grey = cv2.resize(luma, small, interpolation=cv2.INTER_AREA).astype(np.float32)
-    band = np.abs(cv2.GaussianBlur(grey, (0, 0), 0.6) - cv2.GaussianBlur(grey, (0, 0), 2.0))
-    activity = cv2.GaussianBlur(np.sqrt(band), (0, 0), 1.5) ** 2
-    activity = cv2.GaussianBlur(cv2.erode(activity, np.ones((9, 9), np.uint8)), (0, 0), 1.5)
+    band = np.abs(cv2.GaussianBlur(grey, (0, 0), 0.6) - cv2.GaussianBlur(grey, (0, 0), 1.5))
+    activity = cv2.GaussianBlur(np.sqrt(band), (0, 0), 1.2) ** 2
+    activity = cv2.GaussianBlur(cv2.erode(activity, np.ones((11, 11), np.uint8)), (0, 0), 1.5)
     strength = np.minimum(_LEAST + _PER_ACTIVITY * activity, _BUSIEST)
     strength *= min(1.0, _MOST / float(np.sqrt((strength**2).mean())))
     return np.asarray(cv2.resize(strength, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
