@@ -50,8 +50,8 @@ def make_portrait(
             "seen well."
         )
     progress("Cutting out the person", 0.0)
-    matte = matte_of(picture, face, [other for other in faces if other is not face])
+    matte, people = matte_of(picture, face, [other for other in faces if other is not face])
     progress("Filling the background", 0.0)
-    foreground, background = colours_of(picture, matte, plate_of(picture, matte))
+    foreground, background = colours_of(picture, matte, plate_of(picture, matte, people))
     progress("Filling the background", 1.0)
     return Portrait(photo.name, picture, matte, foreground, background, fit, consent, photo.source)

@@ -21,6 +21,8 @@ _HAIR_BAND = (0.14, 0.07)
 """Outwards and inwards from the rough edge, in faces, round the head."""
 _BAND = (0.035, 0.03)
 """The same elsewhere."""
+_PEOPLE = 0.3
+"""From which on the rough mask counts."""
 _UNSURE = (0.05, 0.95)
 """What of the rough mask is left to the colours."""
 _SMOOTH = 3e-5
@@ -33,12 +35,13 @@ _PLAIN = 0.08
 """Less than this, in parts of white, is a halo of the lens or of sharpening round the person, and goes with them."""
 
 
-def matte_of(picture: Bytes, face: Face, others: list[Face]) -> Bytes:
-    """The matte (H, W) of the person with this face, 255 where a pixel is all the person.
+def matte_of(picture: Bytes, face: Face, others: list[Face]) -> tuple[Bytes, NDArray[np.bool_]]:
+    """The matte (H, W) of the person with this face, 255 where a pixel is all the person; and where other people are.
 
-    `others` are the faces of other people, who are background.
+    `others` are their faces: they are background, but none that may be continued behind the person.
     """
-    rough = _person(picture, _rough(picture, face), face, others)
+    people = _rough(picture, face)
+    rough = _person(picture, people, face, others)
     scale = min(1.0, _FIRST_FACE / _side(face))
     image = picture / np.float32(255)
     guess = _resized(rough, rough.shape, scale)
@@ -50,7 +53,7 @@ def matte_of(picture: Bytes, face: Face, others: list[Face]) -> Bytes:
         alpha = _closed_form(_resized(image, rough.shape, scale), guess, edge)
     # What is all but nothing or all is made so, that no veil remains.
     alpha = np.clip((alpha - 0.02) / 0.96, 0, 1)
-    return np.asarray(np.rint(alpha * 255), np.uint8)
+    return np.asarray(np.rint(alpha * 255), np.uint8), (people > _PEOPLE) & (rough <= _PEOPLE)
 
 
 def colours_of(picture: Bytes, matte: Bytes, plate: Bytes) -> tuple[Bytes, Bytes]:
@@ -137,27 +140,41 @@ def _put_back(values: Floats, x: float, y: float, side: float, size: tuple[int, 
 
 def _person(picture: Bytes, rough: Floats, face: Face, others: list[Face]) -> Floats:
     """The part of a mask of people that is the one with this face."""
-    from skimage.segmentation import watershed
-
-    def middle(one: Face) -> tuple[int, int]:
-        left, top, right, bottom = one.box
-        low = np.clip(((top + bottom) / 2, (left + right) / 2), 0, np.array(rough.shape) - 1)
-        return int(low[0]), int(low[1])
-
-    here = rough > 0.3
+    here = rough > _PEOPLE
     labels, _ = ndimage.label(here)
-    mine = labels == labels[middle(face)] if here[middle(face)] else here
-    rivals = [other for other in others if mine[middle(other)]]
+    middle = _middle(face, here.shape)
+    mine = labels == labels[middle] if here[middle] else here
+    rivals = [other for other in others if mine[_middle(other, here.shape)]]
     if rivals:
-        seeds = np.zeros(rough.shape, np.int32)
-        for number, one in enumerate([face, *rivals], 1):
-            left, top, right, bottom = np.rint(one.box).astype(int).clip(0)
-            seeds[top : bottom + (bottom - top), left + (right - left) // 4 : right - (right - left) // 4] = number
-        edges = ndimage.gaussian_gradient_magnitude(picture.mean(axis=2), 2.0)
-        parts = watershed(edges, seeds * mine, mask=mine, compactness=0.01)  # type: ignore[no-untyped-call]
-        mine = parts == 1
+        mine = _shares(picture, mine, [face, *rivals]) == 1
     near = ndimage.binary_dilation(mine, iterations=3) & ~(here & ~mine)
     return np.asarray(rough * near, np.float32)
+
+
+def _middle(face: Face, shape: tuple[int, ...]) -> tuple[int, int]:
+    left, top, right, bottom = face.box
+    row, column = np.clip(((top + bottom) / 2, (left + right) / 2), 0, np.array(shape) - 1).astype(int)
+    return int(row), int(column)
+
+
+def _shares(picture: Bytes, people: NDArray[np.bool_], faces: list[Face]) -> NDArray[np.int32]:
+    """Whose each pixel of touching people is, by the number of the face from 1: along the edges between what is surely
+    one's (head, neck and the middle of the chest) and what is another's, not far from either."""
+    from skimage.segmentation import watershed
+
+    rows, columns = np.ogrid[: people.shape[0], : people.shape[1]]
+    apart = []
+    for face in faces:
+        left, top, right, bottom = face.box
+        side = _side(face)
+        down = rows - (top + bottom) / 2
+        along = down - np.clip(down, -0.35 * side, 2.5 * side)
+        aside = (columns - (left + right) / 2) / np.where(down > 0.9 * side, 1.6, 1.0)
+        apart.append(np.hypot(aside, along) / side)
+    nearest = np.argmin(apart, axis=0)
+    seeds = np.where(np.min(apart, axis=0) < 0.5, nearest + 1, 0)
+    edges = ndimage.gaussian_gradient_magnitude(picture.astype(np.float32), (1.5, 1.5, 0)).max(axis=2)
+    return np.asarray(watershed(edges, seeds * people, mask=people), np.int32)  # type: ignore[no-untyped-call]
 
 
 def _unknown(rough: Floats, face: Face, scale: float) -> NDArray[np.bool_]:

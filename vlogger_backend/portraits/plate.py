@@ -34,13 +34,16 @@ _MARGIN = 0.012
 """How far the hole goes beyond the matte, in its greatest width: what is near a person has their blur and shadow."""
 
 
-def plate_of(picture: Bytes, matte: Bytes, seed: int = 0) -> Bytes:
-    """What is behind the person, (H, W, 3): the picture where they are far, else filled."""
+def plate_of(picture: Bytes, matte: Bytes, people: Mask, seed: int = 0) -> Bytes:
+    """What is behind the person, (H, W, 3): the picture where they are far, else filled.
+
+    `people` (H, W) is where others are, of whom nothing is copied.
+    """
     hole = _hole(matte)
     if not hole.any():
         return picture
-    light = _light(picture, hole)
-    filled = light + _filled(picture - light, hole, np.random.default_rng(seed))
+    light = _light(picture, hole | people)
+    filled = light + _filled(picture - light, hole, people, np.random.default_rng(seed))
     # Towards the rim of the hole more and more the photo itself, so that no seam is seen.
     depth = ndimage.distance_transform_edt(hole)
     share = np.where(matte > 5, 1.0, np.clip(depth / max(2.0, _margin(matte)), 0, 1))[..., None]
@@ -99,7 +102,7 @@ class _Level:
     usable: Mask
 
 
-def _filled(full: Floats, hole: Mask, rng: np.random.Generator) -> Floats:
+def _filled(full: Floats, hole: Mask, people: Mask, rng: np.random.Generator) -> Floats:
     """The picture (H, W, 3), less its base, with its hole filled."""
     import cv2
 
@@ -112,7 +115,8 @@ def _filled(full: Floats, hole: Mask, rng: np.random.Generator) -> Floats:
         # Only what is known counts: the person's colours must not bleed in.
         known = np.asarray(cv2.resize(full * ~hole[..., None], size, interpolation=cv2.INTER_AREA), np.float32)
         small = known / np.maximum(there, 1e-6)[..., None] / 255
-        level = _begun(small.astype(np.float32), there < 0.5, level)
+        taken = np.asarray(cv2.resize(people.astype(np.float32), size, interpolation=cv2.INTER_AREA)) > 0
+        level = _begun(small.astype(np.float32), there < 0.5, taken, level)
         if not level.usable.any():  # nothing but the person
             break
         for number in range(rounds):
@@ -128,13 +132,13 @@ def _filled(full: Floats, hole: Mask, rng: np.random.Generator) -> Floats:
     return colours
 
 
-def _begun(image: Floats, hole: Mask, before: _Level | None) -> _Level:
-    """A level: its hole filled smoothly, or as the level before says."""
+def _begun(image: Floats, hole: Mask, taken: Mask, before: _Level | None) -> _Level:
+    """A level: its hole filled smoothly, or as the level before says. From where it is `taken` nothing is copied."""
     import cv2
 
     side = 2 * _RADIUS + 1
     whole = ndimage.binary_dilation(hole, np.ones((side, side)))
-    usable = ~whole
+    usable = ~ndimage.binary_dilation(hole | taken, np.ones((side, side)))
     usable[:_RADIUS], usable[-_RADIUS:], usable[:, :_RADIUS], usable[:, -_RADIUS:] = False, False, False, False
     near = np.argwhere(whole)
     shape = np.array(hole.shape)
