@@ -115,12 +115,12 @@ def _glued(firsts: list[str], enough: float) -> str:
 
 
 def _numbered(all_parts: list[tuple[str, ...]]) -> bool:
-    """Whether most names end with something that says nothing: a running number (`_055`), or all the same word."""
+    """Whether most names end with what says nothing: a running number (`_055`), the same word, or `.001` of a copy."""
     endings = Counter(parts[-1] for parts in all_parts if len(parts) > 1 and parts[-1] not in _SIDES)
     if not endings:
         return False
     running = sum(1 for ending, times in endings.items() if ending.isdigit() and times <= 2)
     numbers = sum(times for ending, times in endings.items() if ending.isdigit())
     ending, times = endings.most_common(1)[0]
-    same = not ending.isdigit() and times >= 0.5 * len(all_parts)
+    same = times >= (0.5 if not ending.isdigit() else 0.8 if len(ending) == 3 else 2) * len(all_parts)
     return same or (numbers >= 0.6 * len(all_parts) and running >= 0.5 * len(all_parts))

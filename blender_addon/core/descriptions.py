@@ -160,14 +160,19 @@ def _body(data: dict[str, Any]) -> BodyDescription:
         name=str(data["name"]),
         title=str(data["title"]),
         bones=bones,
-        tells=tuple(re.compile(pattern, re.MULTILINE) for pattern in data.get("tells", ())),
-        denies=tuple(re.compile(pattern, re.MULTILINE) for pattern in data.get("denies", ())),
+        tells=tuple(_pattern(text) for text in data.get("tells", ())),
+        denies=tuple(_pattern(text) for text in data.get("denies", ())),
         control=bool(data.get("control", False)),
         switches=tuple(switches),
         aims=aims,
         followers={joint: tuple(names) for joint, names in data.get("followers", {}).items()},
         problems=tuple(data.get("problems", ())),
     )
+
+
+def _pattern(text: str) -> re.Pattern[str]:
+    """`^` is where a name begins, or what follows its makers' prefix."""
+    return re.compile(re.sub(r"^\^", r"(?:^|[:|_.\\- ])", text), re.MULTILINE)
 
 
 def _face(data: dict[str, Any]) -> FaceDescription:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import characters
@@ -110,6 +111,25 @@ def test_they_are_read_by_their_places_too(name: str) -> None:
     for joint in joints:  # of bones in one place, any will do
         assert joint in found, joint
         np.testing.assert_allclose(heads[names[found[joint]]], heads[skeleton.bones[joint]], atol=0.06, err_msg=joint)
+
+
+@pytest.mark.parametrize("name", ["metahuman body and face", "character creator 4", "microsoft rocketbox", "lafan1"])
+@pytest.mark.parametrize("spelt", ["{}.001", "Scene:Bob:{}", "bind_{}_JNT"])
+def test_what_stands_around_all_names_doesn_t_matter(name: str, spelt: str) -> None:
+    skeleton = SKELETONS[name]
+    rig = characters.renamed(rig_of(skeleton), lambda bone: spelt.replace("{}", bone))
+    plain = match_rig(rig_of(skeleton), DESCRIPTIONS)[0]
+    mapping = match_rig(rig, DESCRIPTIONS)[0]
+    assert targets(mapping) == {joint: spelt.replace("{}", bone) for joint, bone in skeleton.bones.items()}
+    assert mapping.kind == plain.kind
+
+
+def test_two_characters_in_one_armature_are_not_mixed() -> None:
+    skeleton = SKELETONS["unreal manny"]
+    rig = rig_of(skeleton)
+    twin = characters.renamed(rig, lambda bone: f"{bone}.001")
+    beside = tuple(replace(b, head=b.head + [1.5, 0, 0], tail=b.tail + [1.5, 0, 0]) for b in twin.bones)
+    assert targets(match_rig(characters.with_bones(rig, *beside), DESCRIPTIONS)[0]) == skeleton.bones
 
 
 def test_without_a_front_the_names_tell_left_from_right() -> None:
