@@ -20,7 +20,7 @@ from ..scene.sound import rate_of
 from .errand import Steps, in_steps, run_through
 from .mapping import descriptions
 from .operator import Operator, no_rig, rig_of
-from .session import session
+from .session import push_undo, session
 from .takes import add_take, safe_name, takes_folder
 
 
@@ -71,6 +71,7 @@ def _import(scene: str, armature: str, path: Path, frame: int, rate: float, fold
         raise AddonError(f"The rig {armature} is gone, so {path.name} was not keyed.")
     entry = add_take(thing, path.stem, frame)
     entry.path = str(kept)
+    push_undo(f"VLOGGER {path.name}")
     session().key(Part(scene, armature, entry.id, entry.name, frame, rate), take, anew=True)
     return f"{len(take) / take.fps:.1f} s of {path.name}."
 

@@ -191,7 +191,8 @@ class Session:
             performing.start_over()
         for armature in [thing for thing in bpy.data.objects if thing.type == "ARMATURE"]:
             for take in list(armature.vlogger_takes):
-                if take.job and take.id in self._over and take.id not in running:
+                unmade = take.job or not actions_of(take)
+                if unmade and take.id in self._over and take.id not in running:
                     forget_take(armature, list(armature.vlogger_takes).index(take))
             for take in armature.vlogger_takes:
                 dials = keyed_dials(take)
@@ -217,7 +218,12 @@ class Session:
 
     def arrive(self) -> None:
         """A file was opened: what was being keyed when it was saved is taken back; its takes are looked through."""
+        unfinished = unfinished_takes()
         self._clear_up()
+        for armature in [thing for thing in bpy.data.objects if thing.type == "ARMATURE"]:
+            for take in armature.vlogger_takes:
+                if take.id in unfinished and not take.job and not actions_of(take):  # it came from a file
+                    self.rekey(armature, take)
         self.arrived = not bpy.app.background
 
     def reconnect(self, replace_service: bool = False) -> None:
@@ -455,8 +461,7 @@ class Session:
         self._rekeying[part.armature] = performing
 
     def _rekeyed(self, name: str, performing: Performing) -> None:
-        del self._rekeying[name]
-        performing.close()
+        self._drop(name)
         part = performing.part
         found = find_take(part.take, part.armature)
         if found is None:
@@ -481,6 +486,7 @@ class Session:
         rekeying = self._rekeying.pop(armature, None)
         if rekeying is not None:
             rekeying.close()
+            self._over.add(rekeying.part.take)
 
     def give_up(self, error: Exception) -> None:
         """After a fault of our own: take back what is being keyed, and say so."""

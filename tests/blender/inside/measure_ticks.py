@@ -76,7 +76,7 @@ def main(folder: str, python: str, character: str, sound: str, kind: str, times:
     armature = rigs[kind](Path(character), ticks)
     bpy.context.view_layer.objects.active = armature
     bpy.ops.wm.save_as_mainfile(filepath=str(Path(folder) / "scene.blend"))
-    rig, pressed = armature.vlogger, [""]
+    pressed = [""]
     run = Operator.execute
 
     def measured(self: Any, context: Any) -> Any:  # without what Blender does before and after
@@ -102,11 +102,11 @@ def main(folder: str, python: str, character: str, sound: str, kind: str, times:
         ticks.work("Animate: the curves come")
         press("Import", panel.import_take, filepath=str(Path(folder) / "short.npz"), wait=False)
         ticks.work("Import: the curves come")
-        rig.takes[rig.take].head = 0.5
+        armature.vlogger_takes[armature.vlogger_take].head = 0.5
         ticks.work("Dial")
-        for index in (0, len(rig.takes) - 1):
+        for index in (0, len(armature.vlogger_takes) - 1):
             with ticks.held("Switching takes"):
-                rig.take = index
+                armature.vlogger_take = index
         press("Key Anew", panel.rekey)
         ticks.work("Key Anew")
         press("Reduce Keys", panel.reduce_keys)
@@ -122,7 +122,7 @@ def main(folder: str, python: str, character: str, sound: str, kind: str, times:
             scene.camera.location = (0, -3, 1.5)
             scene.camera.rotation_euler = (1.5, 0, 0)
             scene.collection.objects.link(scene.camera)
-        rig.take = 0
+        armature.vlogger_take = 0
         press("Render Frames", panel.render_frames)
         ticks.work("Render Frames: up to the first", lambda: " of " in session().errands["frames"].at.stage)
         session().stop("frames")
@@ -135,7 +135,7 @@ def main(folder: str, python: str, character: str, sound: str, kind: str, times:
         )
         press("Import", panel.import_take, filepath=str(Path(folder) / "long.npz"), wait=False)
         ticks.work("A long take: the curves come")
-        rig.takes[rig.take].head = 0.5
+        armature.vlogger_takes[armature.vlogger_take].head = 0.5
         ticks.work("A long take: a dial")
         with ticks.held("A long take: Blender's step for undo"):
             bpy.ops.ed.undo_push(message="Take")
