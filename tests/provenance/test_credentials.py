@@ -70,36 +70,30 @@ def test_a_signed_file_says_how_it_came_to_be(tmp_path, suffix):
 @pytest.mark.parametrize("suffix", KINDS)
 def test_any_changed_byte_breaks_them(tmp_path, suffix):
     path = made(tmp_path, suffix)
+    plain = len(path.read_bytes())
     PROVENANCE.sign(path)
     signed = path.read_bytes()
+    start = signed.find(b"jumb") - 64 if suffix != ".exr" else len(signed)
+    held = range(start, start + len(signed) - plain + 128)  # the credentials themselves, padding included
     chance = random.Random(0)
-    for _ in range(25):
+    for _ in range(40):
         changed = bytearray(signed)
         place = chance.randrange(len(changed))
         changed[place] ^= 1 << chance.randrange(8)
         path.write_bytes(changed)
-        try:
-            found = read_credentials(path)
-        except InputError:
-            continue
-        assert found is None or not found.whole or suffix == ".mp4" and in_free_box(signed, place), f"byte {place}"
-
-
-def in_free_box(mp4: bytes, place: int) -> bool:
-    """Whether a byte is in a part of an mp4 that the specification leaves out: room that means nothing, and ftyp."""
-    start = 0
-    while start < len(mp4):
-        size = int.from_bytes(mp4[start : start + 4], "big")
-        if start <= place < start + size:
-            return mp4[start + 4 : start + 8] in (b"free", b"skip", b"ftyp")
-        start += max(size, 8)
-    return False
+        found = read_credentials(path)
+        if found and found.whole:  # padding of theirs may change, what they say may not
+            assert place in held or (suffix == ".mp4" and place < 32), (
+                place
+            )  # an mp4's ftyp is not part of what is signed
+            assert found.statement["take"] == TAKE
 
 
 @pytest.mark.parametrize("suffix", KINDS)
 def test_hostile_files_are_read_without_harm(tmp_path, suffix):
     path = made(tmp_path, suffix)
     PROVENANCE.sign(path)
+    said = read_credentials(path)
     where = sidecar_of(path) if suffix == ".exr" else path
     signed = where.read_bytes()
     at = max(signed.find(b"jumb"), 0)
@@ -107,16 +101,13 @@ def test_hostile_files_are_read_without_harm(tmp_path, suffix):
     for _ in range(60):
         changed = bytearray(signed)
         for _ in range(chance.randrange(1, 6)):
-            place = min(at - 8 + chance.randrange(4000), len(changed) - 1)
+            place = min(max(at - 8 + chance.randrange(4000), 0), len(changed) - 1)
             changed[place] = chance.choice((0, 1, 0x7F, 0x80, 0xFF, chance.randrange(256)))
         if chance.random() < 0.3:
             del changed[chance.randrange(len(changed)) :]
         where.write_bytes(changed)
-        try:
-            found = read_credentials(path)
-        except InputError:
-            continue
-        assert found is None or not found.whole or bytes(changed) == signed or suffix == ".mp4"
+        found = read_credentials(path)
+        assert found is None or not found.whole or found == said
 
 
 def test_pixels_and_sound_are_as_they_were(tmp_path):

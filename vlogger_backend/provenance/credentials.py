@@ -119,6 +119,8 @@ def read_credentials(path: Path) -> Credentials | None:
     except OSError as error:
         raise InputError(f"{path} can't be read: {error.strerror or error}.") from error
     except (c2pa.C2paError, ValueError, KeyError, TypeError, AttributeError) as error:
+        if not _may_hold_credentials(path):
+            return None  # the file is damaged, but not that
         return Credentials(False, False, "", "", "", {}, (f"unreadable: {str(error)[:200]}",))
 
 
@@ -156,6 +158,19 @@ def _manifest(provenance: Provenance, title: str) -> dict[str, Any]:
             },
         ],
     }
+
+
+def _may_hold_credentials(path: Path) -> bool:
+    """Whether there is anything of C2PA's in the file, or beside it."""
+    if sidecar_of(path).is_file():
+        return True
+    with open(path, "rb") as file:
+        before = b""
+        while part := file.read(1 << 20):
+            if b"c2pa" in before + part:
+                return True
+            before = part[-3:]
+    return False
 
 
 def _credentials_of(store: dict[str, Any]) -> Credentials:

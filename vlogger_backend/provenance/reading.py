@@ -134,28 +134,34 @@ def _flattened(luma: Floats) -> Floats:
     return np.asarray(np.clip(band / busy, -2, 2), np.float32)
 
 
-def _plane(flat: Floats, size: tuple[float, float]) -> NDArray[np.complex128]:
+def _plane(flat: Floats, size: tuple[float, float]) -> Phasors:
     """(SIZE, SIZE) the Fourier plane of all squares of that size laid over each other; only its phases."""
     import cv2
+    from scipy.fft import fft2
 
     scale = size[0] / SIZE, size[1] / SIZE
     height, width = int(flat.shape[0] / scale[0]), int(flat.shape[1] / scale[1])
     turn = np.array([[scale[1], 0, 0.5 * scale[1] - 0.5], [0, scale[0], 0.5 * scale[0] - 0.5]])
     rows, columns = -(-height // SIZE) * SIZE, -(-width // SIZE) * SIZE
     laid = cv2.warpAffine(flat, turn, (columns, rows), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
-    plane = np.fft.fft2(laid.reshape(rows // SIZE, SIZE, columns // SIZE, SIZE).sum((0, 2)))
-    return np.asarray(plane / np.maximum(np.abs(plane), 1e-9))
+    plane = fft2(laid.reshape(rows // SIZE, SIZE, columns // SIZE, SIZE).sum((0, 2)))
+    return np.asarray(plane / np.maximum(np.abs(plane), 1e-9), np.complex64)
 
 
 def _places(flat: Floats, size: tuple[float, float]) -> Iterator[_Place]:
     """The best shift for squares of that size, as it is and mirrored."""
+    from scipy.fft import ifft2
+
     plane = _plane(flat, size)
     y, x = groups()[0].T
-    for mirrored in (False, True):
-        side = -x if mirrored else x
-        sums = np.zeros((SIZE, SIZE), np.complex128)
-        sums[y, x] = plane[y, side] * finding_row().conj()
-        scores = np.fft.ifft2(sums).real * SIZE * SIZE / math.sqrt(len(y) / 2)
+    # both correlations are real, so that one transform makes them: one as its real, the other as its imaginary part
+    both = np.zeros((SIZE, SIZE), np.complex64)
+    for unit, side in ((1, x), (1j, -x)):
+        agreement = plane[y, side] * finding_row().conj()
+        both[y, x] += unit * agreement
+        both[-y, -x] += unit * agreement.conj()
+    sums = ifft2(both) * (SIZE * SIZE / 2 / math.sqrt(len(y) / 2))
+    for mirrored, scores in ((False, sums.real), (True, sums.imag)):
         at = np.unravel_index(int(scores.argmax()), scores.shape)
         yield _Place(float(scores[at]), size, (float(at[0]), float(at[1])), mirrored)
 
@@ -163,7 +169,7 @@ def _places(flat: Floats, size: tuple[float, float]) -> Iterator[_Place]:
 def _read_at(flat: Floats, place: _Place, step: float) -> Reading | None:
     """The payload at a place, which is looked at more closely first: its size by parts of a step, height and width
     each (scaling to whole pixels changes them by unequal parts), its shift by parts of a sample."""
-    fine = [step * part for part in (-0.5, -0.25, 0.0, 0.25, 0.5)]
+    fine = [-step / 3, 0.0, step / 3]
     tried = [
         near
         for a in fine
@@ -190,12 +196,12 @@ def _read_at(flat: Floats, place: _Place, step: float) -> Reading | None:
     return best
 
 
-def _score(plane: NDArray[np.complex128], place: _Place, shift: tuple[float, float]) -> float:
+def _score(plane: Phasors, place: _Place, shift: tuple[float, float]) -> float:
     turned = _turned(plane, 0, shift, place.mirrored)
     return float((turned * finding_row().conj()).real.sum() / math.sqrt(len(turned) / 2))
 
 
-def _turned(plane: NDArray[np.complex128], group: int, shift: tuple[float, float], mirrored: bool) -> Phasors:
+def _turned(plane: Phasors, group: int, shift: tuple[float, float], mirrored: bool) -> Phasors:
     """A group's phasors as they would be without the shift and the mirroring."""
     y, x = groups()[group].T
     back = np.exp(2j * np.pi / SIZE * (y * shift[0] + x * shift[1]))

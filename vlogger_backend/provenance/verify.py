@@ -91,7 +91,7 @@ def examine(path: Path) -> Finding:
     try:
         groups = pictures_of(files)
     except InputError:
-        if credentials is None:
+        if credentials is None or not credentials.generator:
             raise
         groups = []  # what holds broken credentials can't always be decoded
     for pictures in groups:
@@ -146,11 +146,12 @@ def _concluded(credentials: Credentials | None, mark: str, looked: bool) -> tupl
         return Verdict.NONE, "No sign of vlogger was found, which proves nothing."
     if not credentials.whole:
         also = f"; {by_mark}" if mark else ""
-        who = credentials.generator or "someone"
+        if not credentials.generator:
+            return Verdict.BROKEN, f"Its content credentials are too damaged to be read{also}."
         return (
             Verdict.BROKEN,
-            f"Its content credentials, made by {who}, are broken: the file was changed after it was signed, or they "
-            f"are another's{also}.",
+            f"Its content credentials, made by {credentials.generator}, are broken: the file was changed after it was "
+            f"signed, or they are another's{also}.",
         )
     if not credentials.statement:
         if mark:
