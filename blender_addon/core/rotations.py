@@ -60,16 +60,17 @@ def about(axis: Floats, angle: Floats | float) -> Floats:
 
 
 def from_matrix(matrix: Floats) -> Floats:
-    """A rotation matrix (3, 3) as a quaternion (4,): the eigenvector of Bar-Itzhack (2000), exact at any angle."""
-    (a, b, c), (d, e, f), (g, h, i) = np.asarray(matrix, np.float64)
+    """Rotation matrices (..., 3, 3) as quaternions (..., 4): the eigenvector of Bar-Itzhack (2000), at any angle."""
+    (a, b, c), (d, e, f), (g, h, i) = np.moveaxis(np.asarray(matrix, np.float64), (-2, -1), (0, 1))
     k = np.array([
         [a - e - i, b + d, c + g, h - f],
         [b + d, e - a - i, f + h, c - g],
         [c + g, f + h, i - a - e, d - b],
         [h - f, c - g, d - b, a + e + i],
     ])  # fmt: skip
-    x, y, z, w = np.linalg.eigh(k)[1][:, -1]
-    return np.array([w, x, y, z]) * (-1.0 if w < 0 else 1.0)
+    largest = np.linalg.eigh(np.moveaxis(k, (0, 1), (-2, -1)))[1][..., -1]
+    turn = np.roll(largest, 1, axis=-1)  # from x, y, z, w
+    return np.where(turn[..., :1] < 0, -turn, turn)
 
 
 def multiply(a: Floats, b: Floats) -> Floats:

@@ -9,15 +9,17 @@ from contextlib import closing
 from dataclasses import dataclass
 from math import ceil, floor
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import bpy
 import numpy as np
 
+from ..core.as_seen import as_seen
 from ..core.dials import Dials, turn_dials
 from ..core.errors import AddonError
 from ..core.formats.reading import read_performance
 from ..core.jobs import Ended, FrameCame, JobHandle
+from ..core.names import JOINT_NAMES
 from ..core.shown import Painted, digests, sampled, write_shown
 from ..core.standing import standing
 from ..core.steps import awaited
@@ -25,6 +27,7 @@ from ..core.take import Take
 from ..scene.camera import CameraMove, check_camera, watch_camera
 from ..scene.character import body_of
 from ..scene.pictures import Span, add_node, add_strip, picture, refresh, sequence_of, show_beside, show_in_editors
+from ..scene.posture import watch_rig
 from ..scene.rigs import check_rig, rig_in_steps
 from ..scene.sound import rate_of
 from .chosen import why_no_service
@@ -33,6 +36,8 @@ from .mapping import descriptions, finder
 from .operator import Operator, no_rig, rig_of
 from .session import push_undo, session
 from .takes import dials_of, safe_name, shown_take, take_file, take_named, takes_folder
+
+T = TypeVar("T")
 
 _OFTEN = 0.15
 """Seconds between two looks at the pictures that came: Blender reads them from the disk each time."""
@@ -71,7 +76,7 @@ class Wish:
 
 
 class VLOGGER_OT_render_frames(Operator):
-    """Make pictures of the shown take, with alpha, as the scene's camera sees it. Keys edited by hand don't show"""
+    """Make pictures, with alpha, of what the rig does over the shown take, as the scene's camera sees it"""
 
     bl_idname = "vlogger.render_frames"
     bl_label = "Render Frames"
@@ -202,7 +207,17 @@ def _paint(wish: Wish, body: tuple[dict[str, float], Any] | None) -> Steps:
         shown = yield from in_steps(awaited(threads.submit(_read, wish)), "Reading the take")
         placing = yield from in_steps(awaited(threads.submit(placed)), "Reading the rig")
         frames = [float(wish.whole[number]) for number in numbers]
-        move = yield from _watched(watch_camera(wish.scene, wish.armature, placing, frames))
+        notes: list[str] = []
+        if body is not None and {bone.name for bone in rig.bones}.issuperset(JOINT_NAMES):
+            posture = yield from _watched(watch_rig(wish.scene, wish.armature, frames), "Following the rig")
+            seeing = threads.submit(
+                as_seen, shown, wish.span.first, posture.rest, posture.bones, posture.shapes, placing
+            )
+            shown, notes = yield from in_steps(awaited(seeing), "Following the rig")
+        yield from in_steps(
+            awaited(threads.submit(write_shown, wish.folder / "shown.npz", shown, wish.name)), "Reading the take"
+        )
+        move = yield from _watched(watch_camera(wish.scene, wish.armature, placing, frames), "Following the camera")
         wanted = yield from in_steps(awaited(threads.submit(_made_of, wish, shown, move)), "Comparing")
         missing = painted.missing(wanted)
         there = before = len(wanted) - sum(map(len, missing))
@@ -232,7 +247,7 @@ def _paint(wish: Wish, body: tuple[dict[str, float], Any] | None) -> Steps:
             add_strip(bpy.data.scenes[wish.scene], look.image)
             push_undo(f"VLOGGER Pictures of {wish.name}")
         kept = f", {before} of which were there already" if before else ""
-        return f"{len(wanted)} pictures of {wish.name} are in {wish.folder.name}{kept}."
+        return " ".join([f"{len(wanted)} pictures of {wish.name} are in {wish.folder.name}{kept}.", *notes])
     finally:
         if handle is not None and not handle.ended:
             handle.cancel()
@@ -276,24 +291,22 @@ class _Look:
         self._new, self._due = None, time.monotonic() + _OFTEN
 
 
-def _watched(watching: Generator[float, None, CameraMove]) -> Generator[At, None, CameraMove]:
+def _watched(watching: Generator[float, None, T], stage: str) -> Generator[At, None, T]:
     with closing(watching):
         while True:
             try:
                 done = next(watching)
             except StopIteration as end:
                 return end.value  # type: ignore[no-any-return]
-            yield At("Following the camera", done, enough=True)
+            yield At(stage, done, enough=True)
 
 
 def _read(wish: Wish) -> Take:
-    """The take as the scene shows it, and written for the service."""
+    """The take on the scene's frames, with its dials."""
     take = turn_dials(read_performance(wish.file, wish.rate, descriptions()), wish.dials)
     step = (wish.end - wish.start) / max(len(take) - 1, 1)
     places = (np.arange(wish.whole.start, wish.whole.stop) - wish.start) / max(step, 1e-6)
-    shown = sampled(take, places, min(max(wish.rate, 1.0), 240.0))
-    write_shown(wish.folder / "shown.npz", shown, wish.name)
-    return shown
+    return sampled(take, places, min(max(wish.rate, 1.0), 240.0))
 
 
 def _made_of(wish: Wish, shown: Take, move: CameraMove) -> dict[int, str]:

@@ -8,6 +8,7 @@ import bpy
 
 from ..core.errors import AddonError
 from ..scene.camera import picture_size
+from ..scene.character import body_of
 from .drawing import draw_errand, draw_text
 from .op_frames import wanted_frames
 from .operator import rig_of
@@ -35,6 +36,13 @@ class VLOGGER_PT_frames(bpy.types.Panel):
         layout, scene, armature = self.layout, context.scene, rig_of(context)
         layout.use_property_split, layout.use_property_decorate = True, False
         draw_text(layout, "3D preview frames; photoreal ones come with the renderer.", context, "INFO")
+        if body_of(armature) is None:
+            draw_text(
+                layout,
+                "This rig's take is drawn on the built-in character: keys edited by hand don't show.",
+                context,
+                "BLANK1",
+            )
         column = layout.column()
         column.prop(scene, "camera")
         try:

@@ -36,6 +36,11 @@ def alpha_at(path: Path, points: np.ndarray) -> np.ndarray:
     return pixels[rows, columns, 3]
 
 
+def alpha_of(path: Path) -> np.ndarray:
+    with Image.open(path) as picture:
+        return np.asarray(picture)[..., 3]
+
+
 def test_what_is_missing_is_said_before_anything_is_asked_for(rendered):
     found, _ = rendered
     assert "no take" in str(found["no take"])
@@ -80,6 +85,18 @@ def test_only_what_is_missing_or_looks_different_is_made_again(rendered):
     assert list(found["other camera"]) == NAMES[-2:]
     assert "21 of which were there already" in str(found["nothing to do"])
     assert "already" not in str(found["dialled"])  # the mouth opens less on each of them
+
+
+def test_keys_edited_by_hand_show_as_blender_shows_them(rendered):
+    found, folder = rendered
+    assert list(found["edited"]) == NAMES[:2]
+    for name, points in zip(NAMES, found["edited seen"], strict=True):
+        assert (alpha_at(folder / "edited" / name, points) == 255).all(), name
+    with Image.open(folder / "seen by Blender.png") as picture:
+        blenders = np.asarray(picture.convert("RGBA"))[..., 3] > 128
+    ours, before = (alpha_of(folder / where / NAMES[1]) > 128 for where in ("edited", "first"))
+    assert (ours & blenders).sum() > 0.97 * (ours | blenders).sum()
+    assert (before & blenders).sum() < 0.95 * (before | blenders).sum()
 
 
 def test_cancelled_pictures_stay_and_are_gone_on_with(rendered):

@@ -24,13 +24,13 @@ def pictures(folder: Path) -> dict[str, int]:
     return {path.name: path.stat().st_mtime_ns for path in sorted((folder / "frames").glob("*.png"))}
 
 
-def seen(armature: Any, frames: range) -> Any:
+def seen(armature: Any, frames: range, bones: tuple[str, ...] = BONES) -> Any:
     """Where in the picture bones are, in parts of its width and height, from the lower left."""
     scene, before = bpy.context.scene, bpy.context.scene.frame_current
     found = []
     for frame in frames:
         scene.frame_set(frame)
-        heads = [armature.matrix_world @ armature.pose.bones[bone].head for bone in BONES]
+        heads = [armature.matrix_world @ armature.pose.bones[bone].head for bone in bones]
         found.append([tuple(world_to_camera_view(scene, scene.camera, head))[:2] for head in heads])
     scene.frame_set(before)
     return found
@@ -62,7 +62,7 @@ def main(folder: str, python: str, character: str, sound: str) -> dict[str, Any]
     bpy.ops.wm.read_factory_settings(use_empty=True)
     addon_utils.enable(PACKAGE, default_set=True)
     from blender_addon.core.character import read_character
-    from blender_addon.scene.character import build_character
+    from blender_addon.scene.character import build_character, remember_body
     from blender_addon.scene.compat import keyed_curves, strips_of
     from blender_addon.ui.session import session
 
@@ -71,7 +71,9 @@ def main(folder: str, python: str, character: str, sound: str) -> dict[str, Any]
     scene, panel = bpy.context.scene, bpy.ops.vlogger
     scene.render.fps, scene.frame_current, scene.frame_start, scene.frame_end = 25, 11, FIRST, LAST
     found: dict[str, Any] = {}
-    armature = build_character(bpy.context, read_character(Path(character))).armature
+    built_in = build_character(bpy.context, read_character(Path(character)))
+    remember_body(built_in, {}, 1.0)
+    armature = built_in.armature
     armature.location, armature.rotation_euler = (0.7, -0.4, 0.2), (0, 0, 0.5)
     bpy.context.view_layer.objects.active = armature
     bpy.ops.wm.save_as_mainfile(filepath=str(Path(folder) / "scene.blend"))
@@ -121,6 +123,33 @@ def main(folder: str, python: str, character: str, sound: str) -> dict[str, Any]
     work()
     third = pictures(here)
     found["other camera"] = [name for name in third if second.get(name) != third[name]]
+
+    # Keys edited by hand: two frames of an arm
+    turned = {}
+    path = 'pose.bones["left_shoulder"].rotation_quaternion'
+    for curve in [curve for curve in keyed_curves(armature) if curve.data_path == path]:
+        for point in curve.keyframe_points:
+            if point.co.x in (FIRST, FIRST + 1):
+                point.co.y = (0.8, 0.0, 0.0, 0.6)[curve.array_index]
+                turned[curve.array_index] = True
+    assert len(turned) == 4
+    panel.render_frames()
+    work()
+    edited = pictures(here)
+    found["edited"] = [name for name in edited if third.get(name) != edited[name]]
+    found["edited seen"] = seen(armature, range(FIRST, LAST + 1), (*BONES, "left_wrist", "right_wrist"))
+    shutil.copytree(here / "frames", Path(folder) / "edited")
+    scene.render.engine, scene.render.film_transparent, scene.cycles.samples = "CYCLES", True, 1
+    scene.cycles.use_denoising, scene.render.use_compositing = False, False
+    scene.frame_set(FIRST + 1)
+    scene.render.filepath = str(Path(folder) / "seen by Blender.png")
+    bpy.ops.render.render(write_still=True)
+    take.gesture = 1.1  # keyed anew, without what was edited
+    work()
+    take.gesture = 1.0
+    work()
+    panel.render_frames()
+    work()
 
     # Cancelled on the way, and gone on with
     scene.frame_end = FIRST + 20
