@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -91,8 +90,8 @@ class Surface:
     """A sheet with a picture on it.
 
     faces   : (F, 3) vertices of its triangles
-    uv      : (N, 3) where each vertex is in the picture, 0 to 1 from its top left, both times a depth, and that depth: a
-              picture that was thrown on the surface by a camera is drawn as that camera saw it
+    uv      : (N, 3) where each vertex is in the picture, 0 to 1 from its top left, both times a depth, and that depth:
+              a picture that a camera threw on the surface is drawn as that camera saw it
     picture : (h, w, 4) sRGB times alpha, and alpha
     under   : (h, w, 4) what is to be seen where the picture is worn: a `Look` says where
     """

@@ -1,1 +1,1 @@
-"""The built-in renderer: the photo itself, warped in 3D, and what it never showed painted by a small diffusion model."""
+"""The built-in renderer: the photo itself, warped in 3D; what it never showed is painted by a small diffusion model."""

@@ -15,20 +15,23 @@ _LASHES = 0.45
 """How far round the eye's opening lashes and their shadow reach, in heights of the opening."""
 
 
-def polygon(points: Doubles, shape: tuple[int, int], oversampled: int = 4) -> Doubles:
+def polygon(points: Doubles, shape: tuple[int, ...], oversampled: int = 4) -> Doubles:
     """How much of each pixel (H, W) is inside the polygon (n, 2), 0 to 1."""
     import cv2
 
     mask = np.zeros((shape[0] * oversampled, shape[1] * oversampled), np.uint8)
-    cv2.fillPoly(mask, [np.rint(points * oversampled - 0.5).astype(np.int32)], 1)
+    cv2.fillPoly(mask, [np.rint(points * oversampled - 0.5).astype(np.int32)], (1,))
     return cv2.resize(mask.astype(np.float32), shape[::-1], interpolation=cv2.INTER_AREA).astype(np.float64)
 
 
-def smoothly(colour: Doubles, trust: Doubles) -> Doubles:
-    """`colour` (h, w, c) where `trust` (h, w) is high, going on smoothly elsewhere (pull-push, Gortler et al., 1996)."""
+def smoothly(colour: Doubles | Floats, trust: Doubles) -> Doubles:
+    """`colour` (h, w, c) where `trust` (h, w) is high, going on smoothly elsewhere.
+
+    Pull-push (Gortler et al., "The Lumigraph", 1996).
+    """
     import cv2
 
-    levels = [(colour * trust[..., None], trust)]
+    levels: list[tuple[Doubles, Doubles]] = [(np.asarray(colour * trust[..., None], np.float64), trust)]
     while min(levels[-1][1].shape) > 1:
         value, weight = levels[-1]
         levels.append((_halved(value), _halved(weight[..., None])[..., 0]))
@@ -72,7 +75,7 @@ def _covered(photo: Doubles, outwards: Doubles, reach: float, trusted: NDArray[n
     light = photo.mean(axis=2)
     trust = trust * np.clip((light / np.median(light[trust]) - 0.75) / 0.2, 0.001, 1)
     blend = np.clip((outwards - reach * 0.5) / max(reach * 0.5, 1.0), 0, 1)[..., None]
-    return photo * blend + smoothly(photo, trust) * (1 - blend)
+    return np.asarray(photo * blend + smoothly(photo, trust) * (1 - blend))
 
 
 def _halved(values: Doubles) -> Doubles:

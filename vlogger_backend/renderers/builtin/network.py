@@ -1,6 +1,6 @@
-"""The painter's network: a small U-Net of diffusers that turns noise into what the warp lacks, given all that is known.
+"""The painter's network: a small U-Net of diffusers that turns noise into what the warp lacks.
 
-It works on patches at half their resolution, four pixels to a cell (space to depth), so that it is quick on a processor.
+It works on patches at half their resolution, four pixels to a cell (space to depth), so that it is quick without a GPU.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ _CELL = FINENESS * FINENESS
 
 
 def new_network() -> Any:
-    """An untrained `diffusers.UNet2DModel`. It predicts the clean sample (Ho et al., 2020, with x0 in place of noise)."""
+    """An untrained `diffusers.UNet2DModel`. It predicts the clean sample."""
     from diffusers import UNet2DModel
 
-    return UNet2DModel(
+    return UNet2DModel(  # type: ignore[no-untyped-call]
         sample_size=PATCH // FINENESS,
         in_channels=(3 + KNOWN) * _CELL,
         out_channels=3 * _CELL,
@@ -43,7 +43,7 @@ def new_schedule() -> Any:
     """The noise: a cosine schedule (Nichol and Dhariwal, 2021), sampled without new noise (DDIM, Song et al., 2021)."""
     from diffusers import DDIMScheduler
 
-    return DDIMScheduler(
+    return DDIMScheduler(  # type: ignore[no-untyped-call]
         num_train_timesteps=1000,
         beta_schedule="squaredcos_cap_v2",
         prediction_type="sample",

@@ -24,6 +24,10 @@ _LEAST = 0.02
 """Patches whose gate is nowhere opener than this are left as they are."""
 
 
+def _nothing() -> None:
+    pass
+
+
 class Painter:
     """Loads the weights. Raises InputError if they are missing or damaged."""
 
@@ -41,10 +45,10 @@ class Painter:
         cells = PATCH // FINENESS
         self._noise = torch.randn(len(self._photo), 3 * FINENESS**2, cells, cells, generator=random)
 
-    def paint(self, frame: Frame, behind: Picture, step: Callable[[], None] = lambda: None) -> Picture:
-        """The frame's picture (H, W, 4), sRGB times alpha, and alpha, painted. `step` is called after each of denoising.
+    def paint(self, frame: Frame, behind: Picture, step: Callable[[], None] = _nothing) -> Picture:
+        """The frame's picture (H, W, 4), sRGB times alpha, and alpha, painted.
 
-        `behind` (H, W, 3) is what the network sees behind the person.
+        `behind` (H, W, 3) is what the network sees behind the person. `step` is called after each step of denoising.
         """
         import torch
 
@@ -67,7 +71,7 @@ def painted(
     given: torch.Tensor,
     noise: torch.Tensor,
     steps: int,
-    step: Callable[[], None] = lambda: None,
+    step: Callable[[], None] = _nothing,
 ) -> torch.Tensor:
     """What is to be added to patches of which `given` is known: (n, 3, PATCH, PATCH), of colours 0 to 1."""
     import torch
@@ -84,7 +88,7 @@ def painted(
 
 
 def load_network(weights: Path = WEIGHTS) -> Any:
-    """The trained network. Raises InputError if there are no such weights, or they are damaged or of another network."""
+    """The trained network. Raises InputError if there are no such weights, or they are damaged or another network's."""
     import torch
     from safetensors import SafetensorError
     from safetensors.torch import load_file

@@ -98,7 +98,7 @@ def cut(picture: NDArray[np.uint8], patches: tuple[Patch, ...]) -> NDArray[np.ui
     return np.stack(cut_out)
 
 
-def put(patch: NDArray[np.float32], place: Patch, shape: tuple[int, int]) -> tuple[slice, slice, NDArray[np.float32]]:
+def put(patch: NDArray[np.float32], place: Patch, shape: tuple[int, ...]) -> tuple[slice, slice, NDArray[np.float32]]:
     """A patch (PATCH, PATCH, c) as it lies in a picture of `shape` (H, W): rows, columns, and what is there."""
     import cv2
 
@@ -109,10 +109,10 @@ def put(patch: NDArray[np.float32], place: Patch, shape: tuple[int, int]) -> tup
         return slice(0, 0), slice(0, 0), np.zeros((0, 0, patch.shape[2]), np.float32)
     matrix = _between_centres(place.matrix) - [[0, 0, low[0]], [0, 0, low[1]]]
     placed = cv2.warpAffine(patch, matrix, tuple(int(side) for side in high - low), flags=cv2.INTER_LINEAR)
-    return slice(low[1], high[1]), slice(low[0], high[0]), placed
+    return slice(low[1], high[1]), slice(low[0], high[0]), np.asarray(placed, np.float32)
 
 
 def _between_centres(matrix: Doubles) -> Doubles:
-    """The map from patch to picture for a library in whose pictures a pixel's centre, not its corner, is a whole number."""
+    """The map from patch to picture where whole numbers are the centres of pixels, not their corners, as for OpenCV."""
     shift = matrix[:, :2].sum(axis=1) / 2 - 0.5
     return np.column_stack([matrix[:, :2], matrix[:, 2] + shift])

@@ -16,13 +16,13 @@ from ...portraits.landmarks import OVAL
 from ...portraits.portrait import Portrait
 from ..stage import projection_matrix
 from ..surfaces import Canvas, Look, Picture, Surface
+from .eyes import eyes
 from .filling import without_openings
-from .interior import Organ, eyeballs, mouth
+from .flesh import Doubles, InPhoto
+from .mouth import mouth
+from .organs import Organ
 from .patches import PATCH, Patch, mouth_and_eyes, projected_patches
-from .sheet import Flesh, Sheet, build_sheet
-
-Doubles = NDArray[np.float64]
-Ints = NDArray[np.int32]
+from .sheet import Sheet, build_sheet
 
 PARTS = ("nothing", "skin", "eye", "mouth", "tongue", "teeth")
 """What a pixel of a patch can show; their numbers are those of `Frame.parts`."""
@@ -68,15 +68,14 @@ class Puppet:
         fit = portrait.fit
         self._avatar = replace(avatar, vertices=fit.vertices)
         self._size = size
+        self._arkit = fit.arkit.astype(np.float32)
         landmarks = fit.landmarks.astype(np.float64)
-        arkit = fit.arkit.astype(np.float32)
-        sheet = build_sheet(self._avatar, fit.camera, arkit, portrait.matte, landmarks[list(OVAL)])
         photo = (portrait.picture / 255).astype(np.float32)
-        self._organs = eyeballs(self._avatar, fit.camera, arkit, photo, landmarks)
-        self._organs += mouth(self._avatar, fit.camera, arkit, photo, landmarks)
-        self._sheet = sheet
-        self._photo_arkit = arkit
-        self._wear = _Wear(sheet, arkit)
+        shown = InPhoto.of(self._avatar, fit.camera, self._arkit)
+        sheet = build_sheet(shown, portrait.matte, landmarks[list(OVAL)])
+        self._organs = [*eyes(shown, photo, landmarks), *mouth(shown, photo, landmarks)]
+        self._flesh = [sheet.flesh, *(organ.flesh for organ in self._organs)]
+        self._wear = _Wear(sheet, self._arkit)
         self._anchors = mouth_and_eyes(self._avatar)
         self._canvas = Canvas([_skin(sheet, portrait, size), *(_organ_surface(o) for o in self._organs)])
 
@@ -88,9 +87,8 @@ class Puppet:
         transforms = joint_transforms(self._avatar.joints, poses, trans)
         transforms[:, :, 3] -= np.einsum("jab,jb->ja", transforms[:, :, :3], self._avatar.joints)
         arkit = arkit.astype(np.float32)
-        shaped = [_shaped(flesh, arkit) for flesh in (self._sheet.flesh, *(organ.flesh for organ in self._organs))]
-        fleshes = (self._sheet.flesh, *(organ.flesh for organ in self._organs))
-        places = [_skinned(flesh, shape, transforms) for flesh, shape in zip(fleshes, shaped, strict=True)]
+        shaped = [flesh.shaped(arkit) for flesh in self._flesh]
+        places = [flesh.skinned(shape, transforms) for flesh, shape in zip(self._flesh, shaped, strict=True)]
         projection = _projection(pose, field, self._size, places)
         patches = projected_patches(self._anchors, transforms[JOINT_INDEX["head"]], pose, field, self._size)
         looks = [Look(places[0], np.ones(len(places[0]), np.float32), self._wear(shaped[0]), PARTS.index("skin"))]
@@ -105,9 +103,9 @@ class Puppet:
         return Frame(picture, patches, parts, worn, self._eyes_moved(arkit))
 
     def _eyes_moved(self, arkit: Floats) -> Floats:
-        change = np.abs(arkit - self._photo_arkit)
+        change = np.abs(arkit - self._arkit)
         sides = [change[_LOOKS[side]].max() for side in ("Left", "Right")]
-        return np.array([0.0, *np.clip(np.array(sides) / _MOVED, 0, 1)], np.float32)
+        return np.asarray([0.0, *np.clip(np.array(sides) / _MOVED, 0, 1)], np.float32)
 
 
 class _Wear:
@@ -118,7 +116,7 @@ class _Wear:
         moved = np.asarray(np.abs(sheet.flesh.morphs).sum(axis=1)).reshape(-1, 3).max(axis=1) > 0
         self._edges = edges[moved[edges].any(axis=1)]
         self._hidden = sheet.hidden
-        self._photo = self._lengths(_shaped(sheet.flesh, arkit))
+        self._photo = self._lengths(sheet.flesh.shaped(arkit))
         ends = self._edges.ravel()
         order = np.argsort(ends, kind="stable")
         self._order = order // 2
@@ -129,7 +127,7 @@ class _Wear:
 
     def _lengths(self, shaped: Floats) -> Floats:
         across = shaped[self._edges[:, 0]] - shaped[self._edges[:, 1]]
-        return np.sqrt(np.einsum("ei,ei->e", across, across)) + np.float32(1e-4)
+        return np.asarray(np.sqrt(np.einsum("ei,ei->e", across, across)) + 1e-4, np.float32)
 
     def __call__(self, shaped: Floats) -> Floats:
         stretch = self._lengths(shaped) / self._photo
@@ -139,15 +137,6 @@ class _Wear:
         worn = np.clip((worn - low) / (high - low), 0, 1)
         worn[self._hidden] = 1
         return np.asarray(self._mean @ worn, np.float32)
-
-
-def _shaped(flesh: Flesh, arkit: Floats) -> Floats:
-    return np.asarray(flesh.rest + (flesh.morphs @ arkit).reshape(-1, 3), np.float32)
-
-
-def _skinned(flesh: Flesh, shaped: Floats, transforms: Doubles) -> Floats:
-    blended = (flesh.weights @ transforms.reshape(-1, 12).astype(np.float32)).reshape(-1, 3, 4)
-    return np.asarray(np.einsum("vab,vb->va", blended[:, :, :3], shaped) + blended[:, :, 3], np.float32)
 
 
 def _skin(sheet: Sheet, portrait: Portrait, size: tuple[int, int]) -> Surface:
@@ -169,14 +158,13 @@ def _texture(colour: Floats, alpha: Floats, scale: float) -> Picture:
     if scale < 1:
         height, width = texture.shape[:2]
         reduced = max(1, round(width * scale)), max(1, round(height * scale))
-        texture = cv2.resize(texture, reduced, interpolation=cv2.INTER_AREA)
-    return np.rint(np.clip(texture, 0, 1) * 255).astype(np.uint8)
+        texture = np.asarray(cv2.resize(texture, reduced, interpolation=cv2.INTER_AREA), np.float32)
+    return np.asarray(np.rint(np.clip(texture, 0, 1) * 255), np.uint8)
 
 
 def _organ_surface(organ: Organ) -> Surface:
     colour, alpha = organ.picture[..., :3], organ.picture[..., 3:]
-    uv = organ.uv if organ.uv.shape[1] == 3 else np.hstack([organ.uv, np.ones((len(organ.uv), 1))])
-    return Surface(organ.faces, uv.astype(np.float32), _texture(colour * alpha, alpha, 1.0))
+    return Surface(organ.faces, organ.uv, _texture(colour * alpha, alpha, 1.0))
 
 
 def _lit(looks: Sequence[Look], parts: NDArray[np.uint8], patch: Patch, view: _View) -> list[Look]:
@@ -187,18 +175,16 @@ def _lit(looks: Sequence[Look], parts: NDArray[np.uint8], patch: Patch, view: _V
     y, x = inside.mean(axis=0) + 0.5
     centre = view.place(patch.matrix @ (x, y, 1.0))
     area = len(inside) * patch.area * view.metres**2
-    lit = []
-    for look in looks:
-        full = _LIT.get(PARTS[look.number])
-        if full is not None:
-            away = ((look.places - centre) ** 2).sum(axis=1)
-            # The form factor of an opening for a point behind it, as of a disc of the same area; and what flesh throws
-            # back.
-            direct = area / (area + np.pi * away)
-            light = full * (direct / (1 - _THROWN_BACK * (1 - direct))) ** (1 / _GAMMA)
-            look = replace(look, light=light.astype(np.float32))
-        lit.append(look)
-    return lit
+    return [_lit_through(look, centre, area) if PARTS[look.number] in _LIT else look for look in looks]
+
+
+def _lit_through(look: Look, centre: Doubles, area: float) -> Look:
+    """With the light that comes through an opening round `centre` (3,) of `area` square metres, and what flesh throws
+    back of it."""
+    away = ((look.places - centre) ** 2).sum(axis=1)
+    direct = area / (area + np.pi * away)  # the form factor of a disc of that area
+    light = _LIT[PARTS[look.number]] * (direct / (1 - _THROWN_BACK * (1 - direct))) ** (1 / _GAMMA)
+    return replace(look, light=light.astype(np.float32))
 
 
 @dataclass(frozen=True)

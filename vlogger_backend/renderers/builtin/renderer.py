@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from contextlib import closing
+from functools import partial
 
 import numpy as np
 
@@ -53,7 +54,7 @@ class BuiltinRenderer:
                         poses[index],
                         float(fields[index]),
                     )
-                    painted = painter.paint(frame, behind, lambda done=done: progress("Painting the shot", done))
+                    painted = painter.paint(frame, behind, partial(progress, "Painting the shot", done))
                     yield number, straight(painted)
                     progress("Painting the shot", (index + 1) / count)
 

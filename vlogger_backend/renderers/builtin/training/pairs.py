@@ -27,9 +27,9 @@ from ....portraits.portrait import Consent, Fit, FitError, Portrait
 from ....request import Request, Style
 from ....speech.voice import say
 from ...stage import Stage
+from ..flesh import seen
 from ..patches import cut
 from ..puppet import Frame, Puppet
-from ..sheet import seen
 from .people import Person, random_person
 
 Bytes = NDArray[np.uint8]
@@ -163,7 +163,7 @@ def _drawn(stage: Stage, person: Person, camera: Camera, poses: Floats, arkit: F
     middle = lips.mean(axis=0)
     spokes = lips - middle
     area = np.linalg.norm(np.cross(spokes, np.roll(spokes, -1, axis=0)).sum(axis=0)) / 2
-    opening = (*(float(value) for value in middle), max(float(area), 1e-6))
+    opening = (float(middle[0]), float(middle[1]), float(middle[2]), max(float(area), 1e-6))
     stage.lighting = replace(person.light, opening=opening)
     return stage.draw((camera.width, camera.height), pose, field).astype(np.float32) / 255
 
@@ -220,5 +220,5 @@ def _patches(frame: Frame, portrait: Portrait, truth: Floats) -> tuple[Bytes, By
     return cut(before, frame.patches), frame.parts, frame.worn, cut(after, frame.patches)
 
 
-def _bytes(values: NDArray[np.floating]) -> Bytes:
-    return np.rint(np.clip(values, 0, 1) * 255).astype(np.uint8)
+def _bytes(values: Floats | NDArray[np.float64]) -> Bytes:
+    return np.asarray(np.rint(255 * np.clip(values, 0.0, 1.0).astype(np.float32)), np.uint8)

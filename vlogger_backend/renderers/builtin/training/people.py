@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -20,7 +21,9 @@ _HAIR = ("hair", "brows", "lashes")
 
 @dataclass(frozen=True, eq=False)
 class Person:
-    """avatar : with this person's vertices, at rest, and materials
+    """Someone.
+
+    avatar : with this person's vertices, at rest, and materials
     light  : that falls on them; the mouth's opening is not in it
     mouth  : brightness of what is in the mouth, beside its own colour
     """
@@ -59,25 +62,32 @@ def random_light(rng: np.random.Generator) -> Lighting:
     warmth = rng.normal(0, 0.10)
     tint = np.array([1 + warmth, 1 + rng.normal(0, 0.02), 1 - warmth])
     hardness = rng.uniform(0.1, 1.2)
-    directions, colors = [], []
+    directions: list[tuple[float, float, float]] = []
+    colors: list[tuple[float, float, float]] = []
     for strength in (2.4, rng.uniform(0, 1.2), rng.uniform(0, 1.5)):
         direction = np.array([rng.normal(0, 0.8), rng.normal(0.45, 0.4), abs(rng.normal(0.7, 0.35)) + 0.05])
         if len(directions) == 2:
             direction[2] *= -1
         direction /= np.linalg.norm(direction)
-        directions.append(tuple(direction.tolist()))
+        directions.append(_three(direction))
         color = strength * hardness * exposure * tint * (1 + rng.normal(0, 0.06, 3))
-        colors.append(tuple(np.clip(color, 0, None).tolist()))
+        colors.append(_three(np.clip(color, 0, None)))
     soft = (2.2 - hardness) * 0.42 * exposure
     sky = soft * tint * (1 + rng.normal(0, 0.05, 3))
     ground = sky * rng.uniform(0.2, 0.8) * (1 + rng.normal(0, 0.06, 3))
+    sky, ground = (np.clip(light, 0, None) for light in (sky, ground))
     return Lighting(
         (directions[0], directions[1], directions[2]),
         (colors[0], colors[1], colors[2]),
-        tuple(np.clip(sky, 0, None).tolist()),
-        tuple(np.clip(ground, 0, None).tolist()),
+        _three(sky),
+        _three(ground),
         thrown_back=float(rng.uniform(0.4, 0.75)),
     )
+
+
+def _three(values: Sequence[float] | NDArray[np.float64]) -> tuple[float, float, float]:
+    first, second, third = values
+    return float(first), float(second), float(third)
 
 
 def _skin_gain(rng: np.random.Generator, melanin: float) -> NDArray[np.float64]:
@@ -100,7 +110,7 @@ def _material(material: Material, rng: np.random.Generator, skin: NDArray[np.flo
         flesh = np.array([0.40, 0.15, 0.14]) if name == "mouth" else np.array([0.55, 0.25, 0.235])
         flesh = flesh * np.exp(rng.normal(0, 0.18)) * np.exp(rng.normal(0, 0.07, 3))
         speckled = flesh * (1 + 0.12 * ndimage.gaussian_filter(rng.normal(0, 3, (64, 64, 1)), (2, 2, 0)))
-        return replace(material, color=(1.0, 1.0, 1.0, 1.0), texture=jpeg(srgb(speckled), 90))
+        return replace(material, color=(1.0, 1.0, 1.0, 1.0), texture=jpeg(srgb(speckled).astype(np.float32), 90))
     if name in _HAIR:
         # Hair, brows and lashes go together: from black to blond, some grey.
         tone = rng.choice([0.25, 0.6, 1.0, 2.5, 4.0]) * (1 - 0.7 * melanin) + 0.05
@@ -126,7 +136,7 @@ def _blotched(picture: Floats, rng: np.random.Generator, gain: NDArray[np.float6
     return np.asarray(srgb(light), np.float32)
 
 
-def _fitted(noise: NDArray[np.float64], size: tuple[int, int]) -> NDArray[np.float64]:
+def _fitted(noise: NDArray[np.float64], size: tuple[int, ...]) -> NDArray[np.float64]:
     import cv2
 
     return np.asarray(cv2.resize(noise, size[::-1], interpolation=cv2.INTER_CUBIC))
@@ -153,9 +163,8 @@ def _toothy(picture: Floats, rng: np.random.Generator) -> Floats:
     wave = ndimage.gaussian_filter1d(rng.normal(0, 1, width), width / 14, mode="wrap")
     xs += wave / max(np.abs(wave).max(), 1e-6) * rng.uniform(0, 0.02) * width
     ys += ndimage.gaussian_filter1d(rng.normal(0, 1, width), width / 25)[None] * rng.uniform(0, 0.25) * height * 0.2
-    return np.stack(
-        [ndimage.map_coordinates(picture[..., c], [ys, xs], order=1, mode="nearest") for c in range(3)], axis=-1
-    ).astype(np.float32)
+    channels = [ndimage.map_coordinates(picture[..., c], [ys, xs], order=1, mode="nearest") for c in range(3)]
+    return np.asarray(np.stack(channels, axis=-1), np.float32)
 
 
 def _teeth(avatar: Avatar, vertices: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float64]:

@@ -1,7 +1,7 @@
 """Train the painter: `python -m vlogger_backend.renderers.builtin.training.train PAIRS --steps 6000 -o painter`.
 
-On a GPU if there is one, else on the processor; a run that was stopped goes on from its checkpoint. Every so often, and at
-the end, it prints how far the painting is from the truth on people it has never seen, beside the warp alone.
+On a GPU if there is one, else on the processor; a run that was stopped goes on from its checkpoint. Every so often, and
+at the end, it prints how far the painting is from the truth on people it has never seen, beside the warp alone.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ def _loss(network: Any, schedule: Any, batch: tuple[torch.Tensor, ...], random: 
     weight = 0.15 + gate(parts, worn, torch.ones(len(before), device=before.device))
     weight = functional.pixel_unshuffle(weight.expand(-1, 3, -1, -1), FINENESS)
     difference = guess - target
-    return (weight * (difference.square() + 0.05 * difference.abs())).mean()
+    return torch.mean(weight * (difference.square() + 0.05 * difference.abs()))
 
 
 def measured(network: Any, schedule: Any, patches: Patches, count: int = 192) -> dict[str, float]:
@@ -154,7 +154,7 @@ def main() -> None:
             group["lr"] = options.rate * min(1.0, step / 200) * 0.5 * (1 + np.cos(np.pi * share)) + 1e-6
         loss = _loss(network, schedule, _varied(training.batch(options.batch, random), random), random)
         optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimizer.step()
         total += float(loss)
