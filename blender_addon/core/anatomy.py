@@ -118,8 +118,11 @@ class Directions:
     left: Floats | None
 
 
-def directions(figure: Figure, found: Dictionary[str, int]) -> Directions:
-    """Up is from feet to head; the front is where the feet point, or else where the eyes are."""
+def directions(figure: Figure, found: Dictionary[str, int], tails_tell: bool = True) -> Directions:
+    """Up is from feet to head; the front is where the feet point, or else where the eyes are.
+
+    Of a foot without toes only the bone's tail could tell, and importers make tails up: `tails_tell` trusts them.
+    """
     heads, tails = figure.heads, figure.tails
 
     def middle(*joints: str) -> Floats | None:
@@ -140,7 +143,7 @@ def directions(figure: Figure, found: Dictionary[str, int]) -> Directions:
     ways = []
     for side in SIDES:
         ankle, toes = found.get(f"{side}_ankle"), found.get(f"{side}_foot")
-        if ankle is not None:
+        if ankle is not None and (toes is not None or tails_tell):
             ways.append((heads[toes] if toes is not None else tails[ankle]) - heads[ankle])
     front = _level(ways, up, 0.03 * figure.size)
     if front is None and "head" in found:
@@ -163,7 +166,7 @@ def _level(ways: list[Floats], up: Floats, enough: float) -> Floats | None:
 
 def swapped_sides(figure: Figure, found: Dictionary[str, int]) -> list[tuple[str, ...]]:
     """The groups of parts (arms, legs, eyes) whose left is on the character's right."""
-    left = directions(figure, found).left
+    left = directions(figure, found, tails_tell=False).left
     groups = []
     for parts in (ARM_PARTS, LEG_PARTS, EYE_PARTS):
         across = [

@@ -43,7 +43,7 @@ def hinge(points: Floats, offsets: Sequence[float], least: float) -> tuple[int, 
             continue
         bend = float(np.arccos(np.clip(a @ b / (first * second), -1, 1)))
         inside = max(1 - offsets[upper] / max(least, 1e-9), 0.0)
-        cost = abs(np.log(first / second)) + (1 - reach[upper] / longest) - 0.8 * min(bend, 0.6) + 1.5 * inside
+        cost = abs(np.log(first / second)) + (1 - reach[upper] / longest) - 0.8 * min(bend, 0.6) + 2.2 * inside
         if cost < best[0] - 1e-9:
             best = (cost, upper, middle)
     return skipped + best[1], skipped + best[2]

@@ -300,9 +300,11 @@ class _Reader:
 
     def _by_side(self, found: dict[str, int]) -> dict[str, int]:
         """The same with left where the character's left is: so far the sides are as they came."""
-        left = directions(self.figure, found).left
+        left = directions(self.figure, found, tails_tell=False).left
         if left is None:
             left = self._named_left(found)
+        if left is None:
+            left = directions(self.figure, found).left
         if left is None:
             left = np.array([1.0, 0.0, 0.0])  # it faces -Y, as Blender has it
         sorted_ = {joint: bone for joint, bone in found.items() if not joint.startswith(SIDES)}

@@ -128,7 +128,8 @@ def test_two_characters_in_one_armature_are_not_mixed() -> None:
     skeleton = SKELETONS["unreal manny"]
     rig = rig_of(skeleton)
     twin = characters.renamed(rig, lambda bone: f"{bone}.001")
-    beside = tuple(replace(b, head=b.head + [1.5, 0, 0], tail=b.tail + [1.5, 0, 0]) for b in twin.bones)
+    aside = np.array([1.5, 0, 0])
+    beside = tuple(replace(b, head=b.head + aside, tail=b.tail + aside) for b in twin.bones)
     assert targets(match_rig(characters.with_bones(rig, *beside), DESCRIPTIONS)[0]) == skeleton.bones
 
 
