@@ -118,7 +118,8 @@ def watch_camera(
                 poses[done] = _pose(rig.evaluated_get(depsgraph) if moving else rig, placing, camera)
                 fields[done] = _field(user, camera)
                 done += 1
-                end = end or time.perf_counter() + _SLICE  # the first one takes longer than all others
+                if end is None:  # the first one of all takes longer than all others, and has a step of its own
+                    end = time.perf_counter() + (_SLICE if done > 1 else 0.0)
             yield done / len(frames)
     finally:
         leave(_ASIDE)

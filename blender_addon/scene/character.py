@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core.character import CharacterData, MaterialData
+from .compat import set_corners, shape_points
 
 FROM_SMPLX: NDArray[np.float64] = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
 """Turns SMPL-X's axes (Y up, facing +Z) into Blender's (Z up, facing -Y)."""
@@ -84,13 +85,19 @@ def build_character(context: Any, data: CharacterData) -> Character:
 
 def _mesh(data: CharacterData, to_scene: NDArray[np.float64]) -> Any:
     mesh = bpy.data.meshes.new(data.name)
-    mesh.from_pydata((data.vertices @ to_scene.T).tolist(), [], data.faces.tolist())
+    count = len(data.faces)
+    mesh.vertices.add(len(data.vertices))
+    mesh.loops.add(3 * count)
+    mesh.polygons.add(count)
+    mesh.vertices.foreach_set("co", (data.vertices @ to_scene.T).astype(np.float32).ravel())
+    mesh.loops.foreach_set("vertex_index", data.faces.astype(np.int32).ravel())
+    set_corners(mesh.polygons, np.full(count, 3, np.int32))
     mesh.polygons.foreach_set("use_smooth", np.ones(len(data.faces), bool))
     mesh.polygons.foreach_set("material_index", data.face_material.astype(np.int32))
     mesh.uv_layers.new(name="UVMap").data.foreach_set("uv", data.uvs.astype(np.float32).ravel())
     for material in data.materials:
         mesh.materials.append(_material(material))
-    mesh.update()
+    mesh.update(calc_edges=True)
     return mesh
 
 
@@ -132,12 +139,12 @@ def _add_shape_keys(mesh: Any, data: CharacterData, to_scene: NDArray[np.float64
     if not data.morphs:
         return
     mesh.shape_key_add(name="Basis", from_mix=False)
-    rest = data.vertices @ to_scene.T
+    rest = (data.vertices @ to_scene.T).astype(np.float32)
     for morph in data.morphs:
         shape = rest.copy()
-        shape[morph.vertices] += morph.offsets @ to_scene.T
+        shape[morph.vertices] += (morph.offsets @ to_scene.T).astype(np.float32)
         key = mesh.shape_key_add(name=morph.name, from_mix=False)
-        key.data.foreach_set("co", shape.astype(np.float32).ravel())
+        shape_points(key).foreach_set("co", shape.ravel())
         key.value = 0.0
 
 

@@ -235,3 +235,15 @@ def _compositor(name: str) -> Any:
     output.location = (400, 0)
     tree.links.new(layers.outputs["Image"], output.inputs["Image"])
     return tree
+
+
+def set_corners(polygons: Any, counts: Any) -> None:
+    """Tell how many corners each polygon of a new mesh has. Since 4.1 that follows from where each begins."""
+    polygons.foreach_set("loop_start", (counts.cumsum() - counts).astype(counts.dtype))
+    if not bpy.types.MeshPolygon.bl_rna.properties["loop_total"].is_readonly:
+        polygons.foreach_set("loop_total", counts)
+
+
+def shape_points(key: Any) -> Any:
+    """The points of a shape key; 4.1 got a way to them that is thirty times faster."""
+    return key.points if hasattr(key, "points") else key.data

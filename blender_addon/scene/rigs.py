@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ..core.errors import AddonError
 from ..core.rig import Bone, FaceMesh, Rig
 from ..core.steps import finished
+from .compat import shape_points
 
 BONE_PATH = r'pose\.bones\["(.+)"\]\.rotation'
 KEY_PATH = r'key_blocks\["(.+)"\]\.value'
@@ -174,7 +175,7 @@ def reach(mesh: Any, key: str) -> float:
     """How far in the scene, in its units, a shape key moves the point that it moves the most."""
     block = mesh.data.shape_keys.key_blocks[key]
     shape, rest = (np.empty(len(mesh.data.vertices) * 3, np.float32) for _ in range(2))
-    block.data.foreach_get("co", shape)
-    block.relative_key.data.foreach_get("co", rest)
+    shape_points(block).foreach_get("co", shape)
+    shape_points(block.relative_key).foreach_get("co", rest)
     moved = (shape - rest).reshape(-1, 3) @ np.array(mesh.matrix_world, np.float32)[:3, :3].T
     return float(np.sqrt(np.einsum("vi,vi->v", moved, moved).max(initial=0.0)))

@@ -111,21 +111,19 @@ def main(folder: str, python: str, character: str, sound: str, kind: str, times:
         ticks.work("Key Anew")
         press("Reduce Keys", panel.reduce_keys)
         ticks.work("Reduce Keys")
-        press("Read Rig", panel.match_rig, wait=False)
-        ticks.work("Read Rig")
-        press("Keep Correction", panel.keep_correction, wait=False)
-        ticks.work("Keep Correction")
-        press("Push to NLA", panel.put_on_track)
-        press("Delete Take", panel.forget_take)
+        press("Read Rig", panel.match_rig)
         if scene.camera is None:
             scene.camera = bpy.data.objects.new("Camera", bpy.data.cameras.new("Camera"))
             scene.camera.location = (0, -3, 1.5)
             scene.camera.rotation_euler = (1.5, 0, 0)
             scene.collection.objects.link(scene.camera)
-        armature.vlogger_take = 0
         press("Render Frames", panel.render_frames)
         ticks.work("Render Frames: up to the first", lambda: " of " in session().errands["frames"].at.stage)
         session().stop("frames")
+        press("Push to NLA", panel.put_on_track)
+        press("Delete Take", panel.forget_take)
+        for track in list(armature.animation_data.nla_tracks):
+            armature.animation_data.nla_tracks.remove(track)
     if float(long):
         count = int(float(long) * 60)
         rows = np.arange(count) % len(take)
