@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Mapping as Dictionary
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,12 @@ from .errors import AddonError
 from .names import JOINT_NAMES
 
 SIDES = (LEFT, RIGHT)
+_REGIONS = (
+    ("lids", ("eyeBlink", "eyeSquint", "eyeWide", "cheekSquint")),
+    ("gaze", ("eyeLook",)),
+    ("brows", ("brow",)),
+    ("nose", ("nose",)),
+)
 
 
 @dataclass(frozen=True)
@@ -76,6 +83,12 @@ class FaceKey:
     looks: Dictionary[str, float]
     unless: tuple[str, ...] = ()
     weight: float = 1.0
+
+    @cached_property
+    def region(self) -> str:
+        """The part of the face that it moves: mouth, lids, gaze, brows or nose."""
+        name = "" if self.looks else next(iter(self.drive), "")
+        return next((region for region, starts in _REGIONS if name.startswith(starts)), "mouth")
 
 
 @dataclass(frozen=True)

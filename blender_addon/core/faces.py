@@ -24,12 +24,6 @@ from .visemes import MILLIMETRES, POSES
 Floats = NDArray[np.float64]
 
 REGIONS = ("mouth", "lids", "gaze", "brows", "nose")
-_REGION_STARTS = (
-    ("lids", ("eyeBlink", "eyeSquint", "eyeWide", "cheekSquint")),
-    ("gaze", ("eyeLook",)),
-    ("brows", ("brow",)),
-    ("nose", ("nose",)),
-)
 BY_HAND = "set by hand"
 _LONE_JAW = 0.4
 """Radians that a jaw bone alone opens at jawOpen 1: the built-in face's lips part 35 mm then, 90 mm from the hinge."""
@@ -79,7 +73,7 @@ def match_face(rig: Rig, conventions: Sequence[FaceDescription]) -> FaceMatch:
             present = {role for mesh in spelt for role in found[here.name, mesh.mesh]}
             parts = _drives(here, frozenset(present))
             for key in here.keys:
-                if _region(key) != region or key.role not in found[here.name, keys.mesh] or key.role not in parts:
+                if key.region != region or key.role not in found[here.name, keys.mesh] or key.role not in parts:
                     continue
                 place = (keys.mesh, found[here.name, keys.mesh][key.role])
                 if place not in drives and parts[key.role]:
@@ -154,15 +148,8 @@ class _Keys:
         return prefixes[prefix] >= _SHARED_PREFIX and prefix[-1] not in _NOT_BEFORE_ONE_WORD
 
 
-def _region(key: FaceKey) -> str:
-    if key.looks:
-        return "mouth"
-    name = next(iter(key.drive), "")
-    return next((region for region, starts in _REGION_STARTS if name.startswith(starts)), "mouth")
-
-
 def _roles_in(region: str, description: FaceDescription, found: Dictionary[str, str]) -> list[FaceKey]:
-    return [key for key in description.keys if key.role in found and _region(key) == region]
+    return [key for key in description.keys if key.role in found and key.region == region]
 
 
 def _ranked(
@@ -175,7 +162,7 @@ def _ranked(
     qualities: list[tuple[float, FaceDescription]] = []
     for description in conventions:
         roles = {role for mesh in meshes for role in found[description.name, mesh]}
-        keys = [key for key in description.keys if _region(key) == region]
+        keys = [key for key in description.keys if key.region == region]
         whole = sum(key.weight for key in keys if not key.unless)
         whole = whole or sum(key.weight for key in keys)
         here = sum(key.weight for key in keys if key.role in roles and not _done_by_others(key, roles))

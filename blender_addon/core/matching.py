@@ -132,7 +132,12 @@ def _all_named(
     figure: Figure, bodies: Sequence[BodyDescription], indices: Sequence[_Index]
 ) -> list[tuple[BodyDescription, float, _Joints]]:
     """How much of each description is there by name, 0 to 1, and where. Fingers that no kind finds lack in none."""
-    found = [(body, *_best_named(figure, body, indices)) for body in bodies]
+    hits = [_core_hits(body, indices) for body in bodies]
+    enough = max(_LEAST_CORE, 0.5 * max(map(max, hits), default=0))
+    found: list[tuple[BodyDescription, float, _Joints]] = [
+        (body, *(_best_named(figure, body, indices, counts) if max(counts) >= enough else (0.0, {})))
+        for body, counts in zip(bodies, hits, strict=True)
+    ]
     fingers = any(_weight(joint) == _FINGER_WEIGHT for _, _, joints in found for joint in joints)
     coverages = []
     for body, weight, joints in found:
@@ -141,10 +146,16 @@ def _all_named(
     return coverages
 
 
-def _best_named(figure: Figure, body: BodyDescription, indices: Sequence[_Index]) -> tuple[float, _Joints]:
+def _core_hits(body: BodyDescription, indices: Sequence[_Index]) -> list[int]:
+    """How many of the joints that every person has are there, in each reading of the names."""
+    core = [body.bones.get(joint, ()) for joint in _CORE]
+    return [sum(any(map(index.has, names)) for names in core) for index in indices]
+
+
+def _best_named(
+    figure: Figure, body: BodyDescription, indices: Sequence[_Index], hits: Sequence[int]
+) -> tuple[float, _Joints]:
     """The bones that a description names, in the best reading of the names, and their weight; 0 for hardly any."""
-    core = [name for joint in _CORE for name in body.bones.get(joint, ())]
-    hits = [sum(index.has(name) for name in core) for index in indices]
     whole = sum(_weight(joint) for joint in body.bones)
     best: tuple[float, _Joints] = (0.0, {})
     for index, count in zip(indices, hits, strict=True):
