@@ -80,15 +80,13 @@ def meshes_on(armature: Any) -> list[Any]:
 
 
 def left_out(mesh: Any) -> list[Any]:
-    """The modifiers that the exported mesh does without. With any of them it would lose its shapes."""
-    shaped = mesh.data.shape_keys is not None
-    return [modifier for modifier in _active(mesh) if modifier.type != "ARMATURE" and (shaped or _refines(modifier))]
+    """The modifiers that the exported mesh does without."""
+    return [modifier for modifier in _active(mesh) if modifier.type != "ARMATURE" and _refines(modifier)]
 
 
-def applied(mesh: Any) -> bool:
-    """Has the mesh modifiers that are applied to the exported one?"""
-    others = [modifier for modifier in _active(mesh) if modifier.type != "ARMATURE"]
-    return len(left_out(mesh)) < len(others)
+def shaping(mesh: Any) -> list[Any]:
+    """The modifiers that make the shape of the mesh, which are applied to the exported one."""
+    return [modifier for modifier in _active(mesh) if modifier.type != "ARMATURE" and not _refines(modifier)]
 
 
 def _check_shapes(mesh: Any) -> None:
@@ -97,17 +95,10 @@ def _check_shapes(mesh: Any) -> None:
         return
     if not keys.use_relative:
         raise AddonError(f"The shape keys of {mesh.name} are absolute, which FBX has not. Tick Relative in Shape Keys.")
-    for modifier in _active(mesh):
-        if modifier.type != "ARMATURE" and not _refines(modifier):
-            raise AddonError(
-                f"{mesh.name} has shape keys and the modifier {modifier.name}: with it the file would lose the face, "
-                "without it the shape. Apply it before there are shape keys, or switch it off in viewport and render "
-                "to export without it."
-            )
-    if any(slot.link == "OBJECT" for slot in mesh.material_slots):
+    if mesh.data.users > 1 and any(slot.link == "OBJECT" for slot in mesh.material_slots):
         raise AddonError(
-            f"A material of {mesh.name} is linked to the object, with which Blender's exporter loses the face. Set its "
-            "Link to Data in the Material properties."
+            f"A material of {mesh.name} is linked to the object, with which Blender's exporter loses the face, and other "
+            "objects have the same mesh. Set its Link to Data in the Material properties."
         )
 
 

@@ -2,8 +2,9 @@
 
 Left to its defaults that exporter gives every take the face of whichever Action happens to be assigned, and no face
 at all if the mesh has a modifier besides the Armature. So a file holds one take, which is assigned for the duration,
-without the modifiers that would cost the face; the take spans the scene's frames, so these are set too. The scene is
-as it was afterwards. The file is put in order (see `fbx_file`), and read again before it gets its name.
+and another mesh stands in for one whose modifiers would cost the face (see `fbx_shapes`); the take spans the scene's
+frames, so these are set too. The scene is as it was afterwards. The file is put in order (see `fbx_file`), and read
+again before it gets its name.
 """
 
 from __future__ import annotations
@@ -22,10 +23,11 @@ import numpy as np
 from ..core.errors import AddonError
 from .actions import key_path
 from .as_it_was import AsItWas
-from .cast import Cast, applied, left_out
+from .cast import Cast, left_out, shaping
 from .compat import Animation, keyed_curves
 from .fbx_file import MOVES, Contents, FbxFile
 from .fbx_order import begin_at_zero, call_armature, call_take, hide_folders, lay_down_scale, rest
+from .fbx_shapes import drive_alike, follow, stand_in
 from .fbx_skeleton import deform_skeleton, is_control_rig, reduce_skeleton
 
 
@@ -107,7 +109,7 @@ def export_fbx(
     parents = deform_skeleton(cast.armature, carriers) if is_control_rig(cast.armature) else {}
     try:
         with AsItWas() as scene:
-            moving = _stage(scene, context, cast, played)
+            shapes, moving = _stage(scene, context, cast, played)
             _write(context, part, cast, chosen, textures)
         file = FbxFile(part)
         if parents:
@@ -121,7 +123,6 @@ def export_fbx(
         hide_folders(file, part.stem, path.stem)
         file.write(part)
         contents = FbxFile(part).contents()
-        shapes = sum(len(keys.key_blocks) - 1 for keys in cast.faces)
         _check(
             contents, Contents(played.name, len(parents or bones), played.last - played.first + 1, shapes, moving), path
         )
@@ -131,8 +132,8 @@ def export_fbx(
         part.unlink(missing_ok=True)
 
 
-def _stage(scene: AsItWas, context: Any, cast: Cast, played: Played) -> int:
-    """Let the take play in the scene, and nothing else; returns how many shape keys it moves."""
+def _stage(scene: AsItWas, context: Any, cast: Cast, played: Played) -> tuple[int, int]:
+    """Let the take play in the scene, and nothing else; returns how many shape keys there are, and how many move."""
     armature = cast.armature
     scene.leave_mode(context)
     scene.play_frames(context.scene, played.first, played.last)
@@ -143,16 +144,29 @@ def _stage(scene: AsItWas, context: Any, cast: Cast, played: Played) -> int:
     scene.change(armature.data, "pose_position", "POSE")
     if not armature.visible_get(view_layer=context.view_layer):
         raise AddonError(f"{armature.name} is in a hidden collection. Show it in the Outliner.")
-    for owner in (armature, *cast.faces) if played.animations else ():
-        scene.play(owner, played.animations.get(owner, Animation(None)))
+    animations, own = dict(played.animations), {}
     for mesh in cast.meshes:
         for modifier in left_out(mesh):
             _switch(scene, modifier, "show_render", False)
             _switch(scene, modifier, "show_viewport", False)
-        if not applied(mesh):
+        if mesh.data.shape_keys is not None:
+            _link_materials(scene, mesh)
+        if mesh.data.shape_keys is not None and shaping(mesh):
+            keys, copy = stand_in(scene, context, mesh, armature)
+            if animations:
+                animations[copy] = animations.get(keys, Animation(None))
+                drive_alike(copy, keys)
+            else:
+                follow(copy, keys)
+                own[copy] = keys
+    for owner in (armature, *cast.faces) if animations else ():
+        scene.play(owner, animations.get(owner, Animation(None)))
+    for mesh in cast.meshes:
+        if not shaping(mesh):
             _keep_still(scene, mesh)
     context.scene.frame_set(played.first)
-    return sum(_moving(keys, played) for keys in cast.faces)
+    faces = cast.faces
+    return sum(len(keys.key_blocks) - 1 for keys in faces), sum(_moving(own.get(keys, keys), played) for keys in faces)
 
 
 def _switch(scene: AsItWas, modifier: Any, name: str, value: bool) -> None:
@@ -163,6 +177,17 @@ def _switch(scene: AsItWas, modifier: Any, name: str, value: bool) -> None:
             f"{modifier.id_data.name} is linked from another file, so its modifier {modifier.name} can't be left out. "
             "Make it a library override: Object > Library Override > Make."
         ) from error
+
+
+def _link_materials(scene: AsItWas, mesh: Any) -> None:
+    """Let the mesh have the materials that are the object's own, with which Blender's exporter would lose its shapes."""
+    materials = mesh.data.materials
+    for i, slot in enumerate(mesh.material_slots):
+        if slot.link == "OBJECT":
+            own = slot.material
+            scene.change(slot, "link", "DATA")
+            scene.callback(materials.__setitem__, i, materials[i])
+            materials[i] = own
 
 
 def _keep_still(scene: AsItWas, mesh: Any) -> None:
@@ -205,7 +230,7 @@ def _write(context: Any, path: Path, cast: Cast, preset: Preset, textures: bool)
                 axis_forward="-Z",
                 axis_up="Y",
                 apply_scale_options=preset.scale,
-                use_mesh_modifiers=any(applied(mesh) for mesh in cast.meshes),
+                use_mesh_modifiers=any(shaping(mesh) for mesh in cast.meshes),
                 mesh_smooth_type=preset.smooth,
                 add_leaf_bones=False,
                 use_armature_deform_only=False,

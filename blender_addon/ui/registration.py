@@ -57,6 +57,7 @@ def register() -> None:
     for module in _WITH_MORE:
         module.register()
     open_session(Session(chosen_service, may_start_early, redraw))
+    session().arrived = not bpy.app.background  # it may be enabled in a file that waits for takes
     for handlers, handler in _handlers():
         handlers.append(handler)
     bpy.app.timers.register(_tick, first_interval=0.5, persistent=True)

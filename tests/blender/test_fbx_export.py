@@ -117,6 +117,20 @@ def test_blenders_importer_reads_the_same(exported, blender, rig):
         np.testing.assert_allclose(read["face"][:, i], expected, atol=1e-4, err_msg=key)
 
 
+@pytest.mark.parametrize("rig", RIGS)
+def test_blenders_own_gltf_gives_the_take_back(exported, blender, rig):
+    found, out = exported
+    read = blender("read_file.py", out / f"{rig}.glb", FPS)
+    names, bones = list(found[f"{rig}/two/bones"]), list(read["bones"])
+    for i, bone in enumerate(names):
+        expected = found[f"{rig}/two/worlds"][:, i, :3, 3]
+        np.testing.assert_allclose(read["poses"][-FRAMES:, bones.index(bone), :3, 3], expected, atol=2e-4, err_msg=bone)
+    keys = [name.split("/")[1] for name in found[f"{rig}/two/keys"]]
+    for i, key in enumerate(read["face_names"]):
+        expected = found[f"{rig}/two/faces"][:, keys.index(key)]
+        np.testing.assert_allclose(read["face"][-FRAMES:, i], expected, atol=1e-4, err_msg=key)
+
+
 def test_a_control_rig_becomes_the_bones_that_deform_each_where_it_was(exported):
     found, out = exported
     fbx = read_fbx(out / "controlled.fbx")
@@ -161,7 +175,7 @@ def test_a_batch_is_told_and_can_be_cancelled_between_takes(exported):
     ("case", "words"),
     [
         ("nowhere", "save the blend file"),
-        ("mirror", "Face has shape keys and the modifier Half"),
+        ("weld", "The modifier Welded of Face makes other vertices of its shape key jawOpen"),
         ("face", "Face is hidden"),
         ("hidden", "All meshes of Someone's are hidden"),
         ("material", "linked to the object"),

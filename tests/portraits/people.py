@@ -25,8 +25,9 @@ def astronaut() -> Picture:
     return np.asarray(skimage.data.astronaut())
 
 
-def avatar_from(yaw: float, weights: Mapping[str, float] = {}, pitch: float = 0.0) -> Picture:
-    """The built-in character's head, 320 x 320, seen from `yaw` degrees to its left and `pitch` above."""
+def avatar_layer(yaw: float, weights: Mapping[str, float] = {}, pitch: float = 0.0) -> Picture:
+    """The built-in character's head, (320, 320, 4), colours times alpha and alpha, seen from `yaw` degrees to its left
+    and `pitch` above."""
     avatar = load_avatar()
     arkit = np.zeros(52)
     for name, weight in weights.items():
@@ -40,7 +41,12 @@ def avatar_from(yaw: float, weights: Mapping[str, float] = {}, pitch: float = 0.
     pose[:3, 3] = avatar.joints[JOINT_INDEX["head"]] + np.array([0.0, 0.06, 0.02]) + 1.2 * back
     with closing(Stage(avatar)) as stage:
         stage.pose(posed_vertices(avatar, np.zeros((55, 3)), np.zeros(3), arkit))
-        drawn = stage.draw((320, 320), pose, math.radians(20)).astype(int)
+        return stage.draw((320, 320), pose, math.radians(20))
+
+
+def avatar_from(yaw: float, weights: Mapping[str, float] = {}, pitch: float = 0.0) -> Picture:
+    """`avatar_layer` before a wall."""
+    drawn = avatar_layer(yaw, weights, pitch).astype(int)
     wall = np.array([120, 140, 160]) + np.random.default_rng(0).integers(-3, 4, (320, 320, 1))
     return np.clip(drawn[..., :3] + wall * (255 - drawn[..., 3:]) // 255, 0, 255).astype(np.uint8)
 

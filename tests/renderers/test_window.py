@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -20,10 +22,10 @@ def test_windows_cover_the_shot_and_share_what_they_should(shot):
     made = windows(frames, length, overlap)
     assert {frame for window in made for frame in window} == set(range(frames))
     assert all(len(window) == min(length, frames) for window in made)
-    for one, other in zip(made, made[1:], strict=False):
+    for one, other in pairwise(made):
         assert one.start < other.start
         assert one.stop - other.start >= overlap
-    for one, other in zip(made[:-1], made[1:-1], strict=False):
+    for one, other in pairwise(made[:-1]):
         assert one.stop - other.start == overlap
 
 

@@ -201,10 +201,13 @@ def _lips(avatar: Avatar, places: Doubles) -> Iterator[tuple[list[int], Edge]]:
             for ray in rays
             for x in middle[index, 0] + (-0.0006, 0, 0.0006)
         ]
-        edges = [np.median([each[side] for each in pair if each is not None], axis=0) for side in (0, 1)]
-        for numbers, lip, edge in ((lower, "lower", edges[0]), (upper, "upper", edges[1])):
-            point = np.array([middle[index, 0] if index < 4 else 0.0, *edge[1:]])
-            yield from _both_sides(avatar, [numbers[index], numbers[8 - index]], point, lips[lip])
+        # Both lips' landmarks are set where the lips touch: shut lips are then seen as shut.
+        seam = np.mean(
+            [np.median([each[side] for each in pair if each is not None], axis=0) for side in (0, 1)], axis=0
+        )
+        seam[0] = middle[index, 0] if index < 4 else 0.0
+        for numbers, lip in ((lower, "lower"), (upper, "upper")):
+            yield from _both_sides(avatar, [numbers[index], numbers[8 - index]], seam, lips[lip])
     starts = (
         rays[0].gap(x, corner[1] - 0.02, corner[1] + 0.012, rest) for x in corner[0] + np.arange(-5e-3, 5e-3, 3e-4)
     )

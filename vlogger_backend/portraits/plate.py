@@ -21,13 +21,17 @@ Ints = NDArray[np.int64]
 
 _RADIUS = 3
 """Patches are 7 x 7."""
-_LONGEST = (40, 80, 160, 320)
+_LONGEST = (32, 64, 128, 256)
 """Longest sides at which the colours are filled."""
-_ROUNDS = (12, 6, 4, 3)
+_ROUNDS = (12, 6, 4, 2)
 _NEAR = 0.02
 """How much a patch from far away has to fit better: the squared colour that a whole picture's distance costs."""
 _SEEN = 96
 """Pixels each way in which the light of the background is found."""
+_FINE = 2.0
+"""Pixels of the last of these sizes; what is finer is copied as it is, since a mean of patches has no grain."""
+_GRAIN = 10.0
+"""How far grain goes, in levels of 255."""
 _CALM = (0.08, 0.2)
 """Reach, in longest sides, and contrast, in parts of white, of seams that are evened out."""
 _MARGIN = 0.012
@@ -126,10 +130,12 @@ def _filled(full: Floats, hole: Mask, people: Mask, rng: np.random.Generator) ->
             break
     assert level is not None
     _calm(level)
-    colours = np.asarray(cv2.resize(level.image, (width, height), interpolation=cv2.INTER_CUBIC), np.float32) * 255
-    if level.usable.any():
-        colours += _detail(full, hole, level)
-    return colours
+    if not level.usable.any():
+        return np.asarray(cv2.resize(level.image, (width, height), interpolation=cv2.INTER_CUBIC), np.float32) * 255
+    blur = _FINE * height / level.hole.shape[0]
+    soft = ndimage.gaussian_filter(level.image, (_FINE, _FINE, 0), mode="nearest")
+    coarse = np.asarray(cv2.resize(soft, (width, height), interpolation=cv2.INTER_CUBIC), np.float32) * 255
+    return np.where(hole[..., None], coarse + _detail(full, hole, blur, level), full)
 
 
 def _begun(image: Floats, hole: Mask, taken: Mask, before: _Level | None) -> _Level:
@@ -260,22 +266,25 @@ def _calm(level: _Level) -> None:
     level.image = np.asarray(level.image * (1 - share) + even * share, np.float32)
 
 
-def _detail(full: Floats, hole: Mask, level: _Level) -> Floats:
-    """What the level is too small to show, in the hole: copied from where its patches came from; 0 elsewhere."""
+def _detail(full: Floats, hole: Mask, blur: float, level: _Level) -> Floats:
+    """In the hole, what is finer than a blur of so many pixels, copied from where the patches came from."""
     import cv2
 
-    height, width = hole.shape
-    small = level.hole.shape
-    ratio = np.array(hole.shape) / small
-    coarse = np.asarray(cv2.resize(level.image, (width, height), interpolation=cv2.INTER_CUBIC), np.float32) * 255
-    fine = full - coarse
-    offsets = np.zeros((*small, 2))
+    known = (~hole).astype(np.float32)
+    even = np.asarray(cv2.GaussianBlur(full * known[..., None], (0, 0), blur), np.float32)
+    fine = full - even / np.maximum(np.asarray(cv2.GaussianBlur(known, (0, 0), blur)), 1e-3)[..., None]
+    ratio = np.array(hole.shape) / level.hole.shape
+    offsets = np.zeros((*level.hole.shape, 2))
     offsets[tuple(level.near.T)] = level.source - level.near
     places = np.argwhere(hole)
-    at = np.minimum((places / ratio).astype(int), np.array(small) - 1)
+    at = np.minimum((places / ratio).astype(int), np.array(level.hole.shape) - 1)
     source = places + np.rint(offsets[tuple(at.T)] * ratio).astype(int)
     source = np.clip(source, 0, np.array(hole.shape) - 1)
+    # Where neighbours come from different places grain is copied, but no pieces of edges.
+    spread = ndimage.maximum_filter(offsets, (3, 3, 1)) - ndimage.minimum_filter(offsets, (3, 3, 1))
+    most = np.where(spread.max(axis=2) > 1, _GRAIN, 255.0)[tuple(at.T)]
     detail = np.zeros_like(full)
     good = ~hole[tuple(source.T)]
-    detail[tuple(places[good].T)] = fine[tuple(source[good].T)]
+    copied = fine[tuple(source[good].T)]
+    detail[tuple(places[good].T)] = np.clip(copied, -most[good, None], most[good, None])
     return detail

@@ -8,17 +8,19 @@ lopsided have components of their own: a lopsided face is the rarer explanation 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
+from scipy.spatial.distance import cdist
 
 from ..avatars.anny_body import EYE_VERTICES, load_body
 from ..avatars.avatar import Avatar
 from ..avatars.face import at_ease
-from ..motion.names import JOINT_INDEX
+from ..motion.names import ARKIT_INDEX, JOINT_INDEX
 from ..request import Body
 from .head import Doubles, Numbers, eye_centres, head_weights
 
@@ -35,6 +37,7 @@ _ASIDE = "-trans-out", "head-angle-out"
 """Changes of the middle that make it lopsided; those of parts that come in pairs begin with l- or r-."""
 _MOVED = ("face", "skin", "mouth", "teeth", "tongue")
 _AT_ONCE = 50
+_TOUCHING, _NEAR_SEAM = 0.002, 0.005  # metres
 
 
 def head_shapes(avatar: Avatar) -> dict[str, NDArray[Any]]:
@@ -50,7 +53,7 @@ def head_shapes(avatar: Avatar) -> dict[str, NDArray[Any]]:
 
     skins, eyes = [], []
     for lopsided in (False, True):
-        skin, eye = _random_heads(avatar, rest, front, (bound, shares), lopsided)
+        skin, eye = _random_heads(avatar, moved, front, (bound, shares), lopsided)
         sign = -1 if lopsided else 1
         skins.append((skin + sign * skin[:, mirror] * (-1, 1, 1)) / 2 * weights[moved][:, None])
         eyes.append((eye + sign * eye[:, ::-1] * (-1, 1, 1)) / 2)
@@ -85,10 +88,16 @@ def _binding(avatar: Avatar, moved: Numbers) -> tuple[Numbers, Doubles]:
 
 
 def _random_heads(
-    avatar: Avatar, rest: Doubles, front: NDArray[np.bool_], binding: tuple[Numbers, Doubles], lopsided: bool
+    avatar: Avatar, moved: Numbers, front: NDArray[np.bool_], binding: tuple[Numbers, Doubles], lopsided: bool
 ) -> tuple[Doubles, Doubles]:
     """Displacements of skin (heads, n, 3) and eyeballs (heads, 2, 3), each head laid over the avatar's by its face."""
     bound, shares = binding
+    rest = avatar.vertices[moved].astype(np.float64)
+    opening = np.zeros_like(avatar.vertices, np.float64)
+    jaw = avatar.morphs[ARKIT_INDEX["jawOpen"]]
+    opening[jaw.vertices] = jaw.offsets
+    opening = opening[moved]
+    shut = _shutter(rest, opening)
     skins, eyes = [], []
     first: tuple[Doubles, Doubles] | None = None
     for body in _random_bodies(lopsided):
@@ -98,10 +107,41 @@ def _random_heads(
             first = skin, eye
             continue
         skin, eye = rest + skin - first[0], eye_centres(avatar) + eye - first[1]
-        turn, scale, shift = _similarity(skin[front], rest[front])
-        skins.append(scale * skin @ turn.T + shift - rest)
+        turn, scale, shift = similarity(skin[front], rest[front])
+        skins.append(shut(scale * skin @ turn.T + shift - rest))
         eyes.append(scale * eye @ turn.T + shift - eye_centres(avatar))
     return np.array(skins), np.array(eyes)
+
+
+def _seam(rest: Doubles, opening: Doubles) -> tuple[Numbers, Numbers]:
+    """Vertices of the upper and of the lower lip that touch at rest: the jaw takes the one away from the other."""
+    drops = -opening[:, 1] / np.abs(opening).max()
+    upper, lower = np.flatnonzero(drops < 0.15), np.flatnonzero(drops > 0.3)
+    distances, nearest = cKDTree(rest[upper]).query(rest[lower])
+    touching = distances < _TOUCHING
+    return upper[nearest[touching]], lower[touching]
+
+
+def _shutter(rest: Doubles, opening: Doubles) -> Callable[[Doubles], Doubles]:
+    """What makes lips touch as the avatar's do: a function of displacements (n, 3).
+
+    As much of jawOpen or less as shuts them on the whole, then each lip half of the way that remains, near the seam.
+    """
+    upper, lower = _seam(rest, opening)
+    middle = (rest[upper] + rest[lower]) / 2
+    apart = cdist(rest, middle)
+    along = np.exp(-((apart - apart.min(axis=1, keepdims=True)) / _TOUCHING)) * (apart < 4 * _NEAR_SEAM)
+    along *= (np.exp(-((apart.min(axis=1) / _NEAR_SEAM) ** 2)) / np.maximum(along.sum(axis=1), 1e-9))[:, None]
+    drops = -opening[:, 1] / np.abs(opening).max()
+    halves = np.clip((drops - 0.15) / 0.15, 0, 1)[:, None] * along - 0.5 * along
+
+    def shut(moved: Doubles) -> Doubles:
+        gap = (moved[upper, 1] - moved[lower, 1]).mean()
+        moved = moved - gap / (opening[upper, 1] - opening[lower, 1]).mean() * opening
+        moved[:, 1] += halves @ (moved[upper, 1] - moved[lower, 1])
+        return moved
+
+    return shut
 
 
 def _random_bodies(lopsided: bool) -> Any:
@@ -162,7 +202,7 @@ def _components(skins: Doubles, eyes: Doubles, importance: Doubles, count: int) 
     return tuple(np.tensordot(scores, part, (0, 0)) / len(skins) for part in (skins, eyes))  # type: ignore[return-value]
 
 
-def _similarity(source: Doubles, target: Doubles) -> tuple[Doubles, float, Doubles]:
+def similarity(source: Doubles, target: Doubles) -> tuple[Doubles, float, Doubles]:
     """Rotation, scale and shift that bring `source` (n, 3) onto `target` (Umeyama 1991)."""
     middles = source.mean(axis=0), target.mean(axis=0)
     a, b = source - middles[0], target - middles[1]

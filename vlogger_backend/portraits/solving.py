@@ -236,7 +236,8 @@ def _priors(task: Task, now: Solution, count: int) -> list[tuple[Doubles, Double
     seam = face.shapes[:, upper] - face.shapes[:, lower]
     rows = np.zeros((count, 2 * len(upper)))
     rows[_CAMERA:arkit_from] = seam[:, :, 1:].reshape(len(now.shape), -1) / (_SEAM * np.tile((1, 3), len(upper)))
-    found.append((rows, now.shape @ rows[_CAMERA:arkit_from]))
+    gap = (face.places[upper] - face.places[lower])[:, 1:] * (1, 0) / (_SEAM * np.array((1, 3)))
+    found.append((rows, gap.ravel() + now.shape @ rows[_CAMERA:arkit_from]))
     pairs = np.array(LID_PAIRS)[:, :3].reshape(-1, 2)
     opening = (face.shapes[:, pairs[:, 0], 1] - face.shapes[:, pairs[:, 1], 1]).reshape(len(now.shape), 2, 3).mean(2)
     rows = np.zeros((count, 2))

@@ -36,7 +36,6 @@ def write_controls(
             raise InputError(f"There are no control images {kind}; choose from {', '.join(KINDS)}.")
     if not chosen:
         raise InputError(f"No control images are asked for; choose from {', '.join(KINDS)}.")
-    frames = scene.last - scene.first + 1
     with writing(folder / "controls.json") as path:
         path.write_text(json.dumps(_description(scene, chosen), indent=1), encoding="utf-8")
     for index, (frame, controls) in enumerate(control_frames(scene)):
@@ -44,7 +43,7 @@ def write_controls(
             suffix, encode = KINDS[kind]
             with writing(folder / kind / f"{frame:06d}{suffix}") as path:
                 path.write_bytes(encode(controls))
-        progress("Drawing the control images", (index + 1) / frames)
+        progress("Drawing the control images", (index + 1) / len(scene.frames))
 
 
 def _png(draw: Callable[[Controls], NDArray[Any]], controls: Controls) -> bytes:

@@ -70,6 +70,10 @@ class ControlStage:
         self._rasterizer = Rasterizer(load_avatar(), scene.portrait)
 
     @property
+    def scene(self) -> Scene:
+        return self._scene
+
+    @property
     def avatar(self) -> Avatar:
         """The avatar with the portrait's shape."""
         return self._rasterizer.avatar
@@ -96,9 +100,9 @@ class ControlStage:
 
 
 def control_frames(scene: Scene) -> Generator[tuple[int, Controls], None, None]:
-    """Yield each frame's number and its controls. One OpenGL context serves all; memory doesn't grow with length."""
+    """Yield each of the scene's frames' number and controls. One OpenGL context serves all; memory doesn't grow."""
     with closing(ControlStage(scene)) as stage:
-        for frame in range(scene.first, scene.last + 1):
+        for frame in scene.frames:
             yield frame, stage.controls(frame)
 
 

@@ -78,6 +78,17 @@ def place(pipeline: Any, how: Placing, device: str) -> None:
     (pipeline.enable_model_cpu_offload if how == "by part" else pipeline.enable_sequential_cpu_offload)(device=device)
 
 
+def let_go(device: str) -> None:
+    """Give back what models took that are no longer used."""
+    import gc
+
+    import torch
+
+    gc.collect()
+    if device == "cuda":
+        torch.cuda.empty_cache()
+
+
 def _too_large(needed: float, free: float, where: str) -> str:
     return (
         f"About {needed / _GB:.1f} GB of {where} would be needed and {free / _GB:.1f} GB are free; close other "

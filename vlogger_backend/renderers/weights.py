@@ -9,7 +9,9 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+import warnings
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -129,6 +131,34 @@ def read_header(path: Path, what: str) -> int:
     if size < end:
         raise InputError(f"{path} is cut off: {size:,} of {end:,} bytes are there; {again}.")
     return parameters
+
+
+@contextmanager
+def loading(what: str, base: str) -> Iterator[None]:
+    """Load models without the libraries' chatter and bars; what they complain of is said in one sentence."""
+    import diffusers
+    import torch
+    import transformers
+
+    before = diffusers.utils.logging.get_verbosity(), transformers.utils.logging.get_verbosity()
+    for library in (diffusers, transformers):
+        library.utils.logging.set_verbosity_error()
+        library.utils.logging.disable_progress_bar()
+    try:
+        with warnings.catch_warnings(), torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)  # what is made before its weights are read is filled at random
+            warnings.simplefilter("ignore", FutureWarning)  # about names that their next versions will drop
+            yield
+    except InputError:
+        raise
+    except (OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError, ImportError) as error:
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise InputError(
+            f"{what} can't be loaded together ({reason}); give those that are made for {base}, as they were published."
+        ) from error
+    finally:
+        for library, level in zip((diffusers, transformers), before, strict=True):
+            library.utils.logging.set_verbosity(level)
 
 
 def _files(folder: Path, variant: str | None, what: str) -> list[Path]:

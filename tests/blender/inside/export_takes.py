@@ -162,6 +162,15 @@ def main(folder: str) -> dict[str, Any]:
             for name, value in poses(armature, first, first + frames - 1).items():
                 found[f"{armature.name}/{take}/{name}"] = value
 
+    for armature in (character, foreign):
+        armature.vlogger_take = 1
+        bpy.ops.object.select_all(action="DESELECT")
+        for thing in (armature, *armature.children):
+            thing.select_set(True)
+        path = str(out / f"{armature.name}.glb")
+        bpy.ops.export_scene.gltf(filepath=path, use_selection=True, export_animation_mode="ACTIVE_ACTIONS")
+    bpy.ops.object.select_all(action="DESELECT")
+
     # A scene as users leave it: posing, the rig hidden, an NLA strip below, a bone and a key without keyframes
     character.vlogger_take = 1
     put_on_track(character, "below", 1, 20)
@@ -212,9 +221,11 @@ def main(folder: str) -> dict[str, Any]:
     found["as it was after a failure"] = state(foreign) == before
     face, shirt = bpy.data.objects["Face"], bpy.data.objects["Shirt"]
     bad = str(out / "bad")
-    mirror = face.modifiers.new("Half", "MIRROR")
-    found["refused mirror"] = refused(panel.export_takes, folder=bad)
-    face.modifiers.remove(mirror)
+    welded = face.modifiers.new("Welded", "WELD")
+    welded.merge_threshold = 0.09 * foreign.data.bones[head].length  # a corner that moves far enough is its own
+    face.data.shape_keys.key_blocks["jawOpen"].data[1].co = face.data.vertices[0].co
+    found["refused weld"] = refused(panel.export_takes, folder=bad)
+    face.modifiers.remove(welded)
     face.hide_set(True)
     found["refused face"] = refused(panel.export_takes, folder=bad)
     for mesh in (bpy.data.objects["Teeth"], shirt):
@@ -224,7 +235,9 @@ def main(folder: str) -> dict[str, Any]:
         mesh.hide_set(False)
     face.data.materials.append(bpy.data.materials.new("Skin"))
     face.material_slots[0].link = "OBJECT"
+    twin = face.copy()
     found["refused material"] = refused(panel.export_takes, folder=bad)
+    bpy.data.objects.remove(twin)
     face.material_slots[0].link = "DATA"
     face.data.shape_keys.use_relative = False
     found["refused absolute"] = refused(panel.export_takes, folder=bad)

@@ -31,11 +31,11 @@ def new_network() -> Any:
         in_channels=(3 + KNOWN) * _CELL,
         out_channels=3 * _CELL,
         layers_per_block=1,
-        block_out_channels=(48, 96, 144),
+        block_out_channels=(32, 64, 96),
         down_block_types=("DownBlock2D", "DownBlock2D", "AttnDownBlock2D"),
         up_block_types=("AttnUpBlock2D", "UpBlock2D", "UpBlock2D"),
-        norm_num_groups=12,
-        attention_head_dim=24,
+        norm_num_groups=8,
+        attention_head_dim=16,
     )
 
 
