@@ -21,10 +21,10 @@ Ints = NDArray[np.int64]
 
 _RADIUS = 3
 """Patches are 7 x 7."""
-_LONGEST = (32, 64, 128, 256)
+_LONGEST = (40, 80, 160, 320)
 """Longest sides at which the colours are filled."""
-_ROUNDS = (12, 6, 4, 2)
-_NEAR = 0.02
+_ROUNDS = (12, 6, 4, 3)
+_NEAR = 0.05
 """How much a patch from far away has to fit better: the squared colour that a whole picture's distance costs."""
 _SEEN = 96
 """Pixels each way in which the light of the background is found."""
