@@ -20,9 +20,9 @@ Bytes = NDArray[np.uint8]
 
 _SMALLEST_SIDE = 4 * SIZE
 """Pixels of the shorter side from which on the square grows with it."""
-_LEAST = 0.7
+_LEAST = 0.65
 """Levels (RMS) that are added where the picture is perfectly smooth."""
-_PER_ACTIVITY = 0.55
+_PER_ACTIVITY = 0.6
 _BUSIEST = 4.0
 """Levels (RMS) that are added where it is as busy as can be."""
 _MOST = 1.5
