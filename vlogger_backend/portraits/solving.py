@@ -30,6 +30,8 @@ _SEAM = 0.0003  # metres: how far lips may be apart in a face at rest
 _APERTURE = 0.0009  # metres: how much the opening of lids at rest differs between people
 _ONE_SIDED = 0.15
 _SPARSE = 1.0
+_CHANGE = 0.8
+"""Of a weight between frames, in its use: it steadies what the picture leaves open."""
 _DISTANCE = (1.0, 0.6)  # metres, and the spread of its logarithm
 _LENS = (1.3, 0.45)  # focal length in longer sides of the picture, and the spread of its logarithm
 _KNOWN_LENS = 0.02
@@ -81,7 +83,9 @@ class Task:
     landmarks : (478, 2) or (478, 3), pixels
     weights   : (478,) how far each landmark is believed, on top of what is known of them
     lens      : the focal length in pixels, if known
-    shape, view : whether shape and camera (distance) are free
+    shape     : whether the shape is free
+    distance  : whether the camera's distance is free
+    before    : the solution of the video's frame before
     """
 
     face: Face
@@ -225,6 +229,8 @@ def _priors(task: Task, now: Solution, count: int) -> list[tuple[Doubles, Double
     expression = np.zeros((count, len(use)))
     expression[arkit_from:] = np.diag(1 / use)
     found.append((expression, now.arkit / use))
+    if task.before is not None:
+        found.append((expression / _CHANGE, (now.arkit - task.before.arkit) / (use * _CHANGE)))
     one_sided = np.zeros((count, len(_SIDES)))
     numbers = np.arange(len(_SIDES))
     one_sided[arkit_from + _SIDES[:, 0], numbers] = 1 / _ONE_SIDED
