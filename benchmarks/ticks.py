@@ -57,7 +57,7 @@ def measure(python: str, rig: str, times: int) -> None:
         )  # fmt: skip
         if not out.exists():
             sys.exit(done.stderr[-3000:])
-        print(f"\n{rig + ', ' + Path(python).parts[-3]:<44}{'own ms':>16}{'clock ms':>18}")
+        print(f"\n{rig:<44}{'own ms':>16}{'clock ms':>18}   {python}")
         with np.load(out, allow_pickle=False) as found:
             for stage in found["stages"]:
                 best, worst = 1000 * found[str(stage)].min(axis=0), 1000 * found[str(stage)].max(axis=0)

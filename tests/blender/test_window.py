@@ -54,6 +54,19 @@ class Window:
                 return
         raise AssertionError(f"five clicks at {place} did nothing: {self.state()}")
 
+    def press(self, *keys: str) -> None:
+        """Keys with the mouse over the 3D view."""
+        for key in keys:
+            self._do("xdotool", "mousemove", *map(str, VIEW), "sleep", "0.3", "key", key, "sleep", "0.5")
+
+    def press_until(self, key: str, so: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+        """Press a key up to three times until Blender's state is so: some steps for undo change nothing to be seen."""
+        for _ in range(3):
+            self.press(key)
+            with suppress(AssertionError):
+                return self.until(so, 8)
+        raise AssertionError(f"{key} did nothing: {self.state()}")
+
     def move(self, place: tuple[int, int]) -> None:
         """A mouse that moves makes Blender draw."""
         self._do("xdotool", "mousemove", *map(str, place))
@@ -127,6 +140,23 @@ def test_two_clicks_animate_the_character(window: Window, tmp_path: Path) -> Non
     wanted = os.environ.get("VLOGGER_SCREENSHOT")
     if wanted:
         shutil.copyfile(tmp_path / "ready.png", wanted)
+
+
+def test_the_take_is_undone_and_redone_with_the_usual_keys(window: Window) -> None:
+    """After the test before: a take is there."""
+    before = window.until(lambda state: not state["making"] and state["keys"] > 0, 120)
+    window.press_until("ctrl+z", lambda state: not state["takes"] and not state["keys"])
+    after = window.press_until("ctrl+shift+z", lambda state: state["keys"] == before["keys"])
+    assert after["takes"] == before["takes"]
+
+
+def test_undo_while_a_take_is_made_and_while_it_plays(window: Window) -> None:
+    before = window.until(lambda state: not state["making"], 120)
+    window.click_until(ANIMATE, lambda state: len(state["takes"]) > len(before["takes"]) or bool(state["making"]))
+    window.press("space")
+    undone = window.press_until("ctrl+z", lambda state: not state["making"] and state["takes"] == before["takes"])
+    assert undone["keys"] == before["keys"]
+    assert not undone["unfinished"]
 
 
 def picture_when_drawn(window: Window, folder: Path) -> np.ndarray:

@@ -55,6 +55,7 @@ def _count_drawing() -> None:
 
 
 def tell() -> float:
+    from vlogger.scene.unfinished import unfinished_takes
     from vlogger.ui.session import session
 
     held = session()
@@ -69,6 +70,7 @@ def tell() -> float:
         "takes": [take.name for take in armature.vlogger_takes] if armature else [],
         "keys": sum(len(curve.keyframe_points) for curve in action.fcurves) if action else 0,
         "playing": any(screen.is_animation_playing for screen in bpy.data.screens),
+        "unfinished": sorted(unfinished_takes()),
         "longest_tick": held.longest_tick,
     }
     new = Path(STATE).with_suffix(".new")
