@@ -97,8 +97,8 @@ def _check_shapes(mesh: Any) -> None:
         raise AddonError(f"The shape keys of {mesh.name} are absolute, which FBX has not. Tick Relative in Shape Keys.")
     if mesh.data.users > 1 and any(slot.link == "OBJECT" for slot in mesh.material_slots):
         raise AddonError(
-            f"A material of {mesh.name} is linked to the object, with which Blender's exporter loses the face, and other "
-            "objects have the same mesh. Set its Link to Data in the Material properties."
+            f"A material of {mesh.name} is linked to the object, with which Blender's exporter loses the face, and "
+            "other objects have the same mesh. Set its Link to Data in the Material properties."
         )
 
 

@@ -180,7 +180,7 @@ def _switch(scene: AsItWas, modifier: Any, name: str, value: bool) -> None:
 
 
 def _link_materials(scene: AsItWas, mesh: Any) -> None:
-    """Let the mesh have the materials that are the object's own, with which Blender's exporter would lose its shapes."""
+    """Let the mesh have the materials that are the object's own: else the exporter would lose its shapes."""
     materials = mesh.data.materials
     for i, slot in enumerate(mesh.material_slots):
         if slot.link == "OBJECT":

@@ -120,6 +120,8 @@ def test_blenders_importer_reads_the_same(exported, blender, rig):
 @pytest.mark.parametrize("rig", RIGS)
 def test_blenders_own_gltf_gives_the_take_back(exported, blender, rig):
     found, out = exported
+    if not (out / f"{rig}.glb").exists():
+        pytest.skip("before 4.4 body and face are two Actions, which Blender's glTF exporter takes apart")
     read = blender("read_file.py", out / f"{rig}.glb", FPS)
     names, bones = list(found[f"{rig}/two/bones"]), list(read["bones"])
     for i, bone in enumerate(names):

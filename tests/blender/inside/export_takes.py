@@ -136,7 +136,7 @@ def main(folder: str) -> dict[str, Any]:
     addon_utils.enable(PACKAGE, default_set=True)
     from blender_addon.scene.cast import cast_of
     from blender_addon.scene.character import build_character
-    from blender_addon.scene.compat import put_on_track
+    from blender_addon.scene.compat import SLOTS, put_on_track
     from blender_addon.scene.fbx import PRESETS, Played, export_fbx
     from blender_addon.ui.session import session
 
@@ -162,14 +162,17 @@ def main(folder: str) -> dict[str, Any]:
             for name, value in poses(armature, first, first + frames - 1).items():
                 found[f"{armature.name}/{take}/{name}"] = value
 
-    for armature in (character, foreign):
+    out.mkdir()
+    for armature, first in ((character, 30), (foreign, 12)) if SLOTS else ():
         armature.vlogger_take = 1
+        scene.frame_start, scene.frame_end = first, first + frames - 1
         bpy.ops.object.select_all(action="DESELECT")
         for thing in (armature, *armature.children):
             thing.select_set(True)
         path = str(out / f"{armature.name}.glb")
         bpy.ops.export_scene.gltf(filepath=path, use_selection=True, export_animation_mode="ACTIVE_ACTIONS")
     bpy.ops.object.select_all(action="DESELECT")
+    scene.frame_start, scene.frame_end = 1, 99
 
     # A scene as users leave it: posing, the rig hidden, an NLA strip below, a bone and a key without keyframes
     character.vlogger_take = 1
