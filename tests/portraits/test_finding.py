@@ -103,6 +103,7 @@ REFUSED: dict[str, tuple[Callable[[], Picture], str]] = {
     ),
     "a drawing": (drawing, "is drawn"),
     "posterised": (posterised, "is drawn"),
+    "upside down": (lambda: np.ascontiguousarray(astronaut()[::-1, ::-1]), "upside down; rotate"),
     "on its side": (lambda: np.ascontiguousarray(np.rot90(astronaut())), "on its side or upside down; rotate"),
 }  # fmt: skip
 

@@ -75,7 +75,7 @@ def problem_of(picture: Bytes, face: Face) -> str:
             f"The face is only {face.size:.0f} pixels wide and at least {LEAST_WIDTH:.0f} are needed; give a photo "
             "taken from nearer, or if this one is very large, cut the person out of it."
         )
-    if abs(tilt) > _MOST_TILTED:
+    if face.upside_down or abs(tilt) > _MOST_TILTED:
         return _ON_ITS_SIDE
     if abs(yaw) > MOST_TURNED + _TOLERANCE:
         return (
