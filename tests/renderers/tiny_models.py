@@ -41,7 +41,9 @@ def tiny_stable_diffusion(folder: Path, words: int = WORDS) -> Path:
     )  # fmt: skip
     StableDiffusionPipeline(
         vae=vae, text_encoder=text, tokenizer=clip_tokenizer(folder / "words"), unet=unet,
-        scheduler=DDIMScheduler(beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", steps_offset=1, clip_sample=False),
+        scheduler=DDIMScheduler(
+            beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", steps_offset=1, clip_sample=False
+        ),
         safety_checker=None, feature_extractor=None, requires_safety_checker=False,
     ).save_pretrained(folder)  # fmt: skip
     return folder
@@ -124,3 +126,60 @@ def tiny_ip_adapter(folder: Path, words: int = WORDS) -> tuple[Path, Path]:
 def smooth(picture: np.ndarray) -> float:
     """How much neighbouring pixels differ, in levels: noise is some 40 and more."""
     return float(np.abs(np.diff(picture.astype(float), axis=1)).mean())
+
+
+FACE = 16
+"""Pixels each way of the tiny Wan-Animate's face video."""
+
+
+def tiny_wan_animate(folder: Path) -> Path:
+    """A WanAnimatePipeline's folder. Its weights are random, and none of them zero, so that all it is shown matters."""
+    from diffusers import (
+        AutoencoderKLWan,
+        UniPCMultistepScheduler,
+        WanAnimatePipeline,
+        WanAnimateTransformer3DModel,
+    )
+    from transformers import CLIPImageProcessor, CLIPVisionConfig, CLIPVisionModel, UMT5Config, UMT5EncoderModel
+
+    seeded()
+    vae = AutoencoderKLWan(base_dim=3, z_dim=16, dim_mult=[1, 1, 1, 1], num_res_blocks=1)
+    transformer = WanAnimateTransformer3DModel(
+        patch_size=(1, 2, 2), num_attention_heads=2, attention_head_dim=12, text_dim=8, freq_dim=16, ffn_dim=16,
+        num_layers=2, image_dim=4, rope_max_seq_len=64, inject_face_latents_blocks=2, motion_encoder_size=FACE,
+        motion_encoder_channel_sizes={"4": 8, "8": 8, "16": 8}, motion_style_dim=8, motion_dim=4,
+        motion_encoder_dim=8, face_encoder_hidden_dim=8, face_encoder_num_heads=2,
+    )  # fmt: skip
+    text = UMT5EncoderModel(
+        UMT5Config(vocab_size=300, d_model=8, d_kv=4, d_ff=16, num_layers=1, num_heads=2, pad_token_id=0)
+    )
+    with torch.no_grad():
+        for model in (transformer, vae):
+            for weight in model.parameters():
+                weight.copy_(torch.randn_like(weight) * 0.3)
+    eyes = CLIPVisionModel(
+        CLIPVisionConfig(
+            hidden_size=4, projection_dim=4, num_hidden_layers=2, num_attention_heads=2, image_size=8,
+            intermediate_size=8, patch_size=4,
+        )
+    )  # fmt: skip
+    WanAnimatePipeline(
+        tokenizer=t5_tokenizer(), text_encoder=text, vae=vae, scheduler=UniPCMultistepScheduler(
+            prediction_type="flow_prediction", use_flow_sigmas=True, flow_shift=5.0
+        ),
+        image_processor=CLIPImageProcessor(size={"shortest_edge": 8}, crop_size={"height": 8, "width": 8}),
+        image_encoder=eyes, transformer=transformer,
+    ).save_pretrained(folder)  # fmt: skip
+    return folder
+
+
+def t5_tokenizer():
+    """Words of one letter."""
+    from tokenizers import Tokenizer, models, pre_tokenizers, processors
+    from transformers import PreTrainedTokenizerFast
+
+    vocabulary = {"<pad>": 0, "</s>": 1, "<unk>": 2} | {chr(97 + i): 3 + i for i in range(26)}
+    words = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))
+    words.pre_tokenizer = pre_tokenizers.Split("", "isolated")
+    words.post_processor = processors.TemplateProcessing(single="$A </s>", special_tokens=[("</s>", 1)])
+    return PreTrainedTokenizerFast(tokenizer_object=words, pad_token="<pad>", eos_token="</s>", unk_token="<unk>")

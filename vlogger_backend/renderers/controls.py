@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..avatars.avatar import Avatar, Floats
-from ..avatars.library import load_avatar
 from ..avatars.posing import posed_joints, posed_vertices
 from ..camera import Camera
 from ..motion.names import JOINT_INDEX
@@ -67,7 +66,7 @@ class ControlStage:
     def __init__(self, scene: Scene) -> None:
         self._scene = scene
         self._poses, self._fields = scene.camera.over(scene.last - scene.first + 1)
-        self._rasterizer = Rasterizer(load_avatar(), scene.portrait)
+        self._rasterizer = Rasterizer(scene.portrait)
 
     @property
     def scene(self) -> Scene:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 from ..avatars.avatar import Avatar, Floats
 from ..avatars.posing import posed_vertices
 from ..motion.names import JOINT_NAMES
+from ..portraits.head import load_head
 from ..portraits.portrait import Portrait
 from .opengl import Context
 from .regions import STRANDS, regions_of_faces
@@ -46,21 +48,26 @@ class Raster:
     warp: NDArray[np.uint8]
 
 
+@lru_cache(maxsize=2)
+def shaped(portrait: Portrait) -> Avatar:
+    """The default avatar with the person's shape. The same one each time, since what poses it is kept for each."""
+    return replace(load_head().avatar, vertices=portrait.fit.vertices)
+
+
 class Rasterizer:
     """An OpenGL context with a portrait's body and photo. `draw` looks at one frame.
 
-    `avatar` is the default one; its vertices are replaced by those of the portrait's fit. To be closed after use.
-    Raises InputError if no OpenGL can be opened.
+    To be closed after use. Raises InputError if no OpenGL can be opened.
     """
 
-    def __init__(self, avatar: Avatar, portrait: Portrait) -> None:
-        self.avatar = replace(avatar, vertices=portrait.fit.vertices)
+    def __init__(self, portrait: Portrait) -> None:
+        self.avatar = shaped(portrait)
         self._normals = SurfaceNormals(self.avatar)
         self._context = Context()
         self._target: _Target | None = None
         try:
             self._context.make_current()
-            self._fill(avatar, portrait)
+            self._fill(load_head().avatar, portrait)
         except BaseException:
             self.close()
             raise

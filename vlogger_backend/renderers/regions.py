@@ -5,6 +5,8 @@ Left is the person's own left. Numbers and colours are part of the image sequenc
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -55,6 +57,7 @@ _OF_JOINT = {"hip": "thigh", "knee": "shin", "ankle": "foot", "foot": "foot", "s
              "elbow": "forearm"}  # fmt: skip
 
 
+@lru_cache(maxsize=1)
 def regions_of_faces(avatar: Avatar) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
     """For each face of the default avatar two regions (F, 2), and which of them its corners belong to (F, 3): the
     first where that number is above zero, so that the border between them runs through the face.

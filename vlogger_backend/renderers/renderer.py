@@ -55,7 +55,8 @@ class Readiness:
 class Renderer(Protocol):
     """A way of painting."""
 
-    name: str
+    @property
+    def name(self) -> str: ...
 
     def check(self) -> Readiness:
         """Whether it can work here; quick, loads no weights."""

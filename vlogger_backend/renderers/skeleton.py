@@ -27,7 +27,7 @@ _BODY_JOINTS = (
     "right_hip", "right_knee", "right_ankle", "left_hip", "left_knee", "left_ankle",
 )  # fmt: skip
 _FINGERS = ("thumb", "index", "middle", "ring", "pinky")
-_IBUG = (
+IBUG = (
     *(162, 234, 93, 58, 172, 136, 149, 148, 152, 377, 378, 365, 397, 288, 323, 454, 389),
     *(71, 63, 105, 66, 107, 336, 296, 334, 293, 301),
     *(168, 197, 5, 4, 75, 97, 2, 326, 305),
@@ -93,7 +93,7 @@ def keypoints(
     body, distances = project(np.vstack([points[_NOSE], neck, arms, head, toes]), pose, field, size)
     on_head = [0, 14, 15, 16, 17]
     body[on_head] = _seen(body[on_head], distances[on_head], depth)
-    seventy = [*_IBUG, RIGHT_PUPIL, LEFT_PUPIL]
+    seventy = [*IBUG, RIGHT_PUPIL, LEFT_PUPIL]
     hands = np.stack([_hand(avatar, vertices, joints, side) for side in ("left", "right")])
     drawn, _ = project(hands.reshape(-1, 3), pose, field, size)
     return Keypoints(
