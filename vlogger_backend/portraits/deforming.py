@@ -7,7 +7,6 @@ displacements that fades away from them, so nothing folds and the skull, the ear
 from __future__ import annotations
 
 import numpy as np
-from scipy.linalg import cho_factor, cho_solve
 from scipy.spatial.distance import cdist
 
 from .head import Doubles
@@ -25,7 +24,7 @@ def field(anchors: Doubles, offsets: Doubles, noise: Doubles, points: Doubles) -
     """
     known = _covariance(anchors, anchors)
     known[np.diag_indices_from(known)] += noise**2
-    return np.asarray(_covariance(points, anchors) @ cho_solve(cho_factor(known), offsets))
+    return np.asarray(_covariance(points, anchors) @ np.linalg.solve(known, offsets))
 
 
 def _covariance(one: Doubles, other: Doubles) -> Doubles:

@@ -29,9 +29,9 @@ _USE = {
     "mouthFrown": 0.2, "mouthDimple": 0.2, "mouthStretch": 0.2, "mouthRollLower": 0.25, "mouthRollUpper": 0.25,
     "mouthShrugLower": 0.25, "mouthShrugUpper": 0.2, "mouthPress": 0.2, "mouthLowerDown": 0.3, "mouthUpperUp": 0.3,
     "browDown": 0.3, "browInnerUp": 0.3, "browOuterUp": 0.3, "cheekPuff": 0.12, "cheekSquint": 0.25,
-    "noseSneer": 0.2, "tongueOut": 1e-6,
+    "noseSneer": 0.2, "tongueOut": 0.01,
 }  # fmt: skip
-"""How much of each shape faces use: the root of its mean square over people and moments; 0 can't be seen."""
+"""How much of each shape faces use: the root of its mean square over people and moments; next to none of the tongue, which has no landmarks."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,7 +79,7 @@ def _trust(noise: Doubles) -> Doubles:
 
 
 def uses() -> Doubles:
-    """(52,) of each ARKit shape: the root of its mean square over people and moments; 0 for what can't be seen."""
+    """(52,) of each ARKit shape: the root of its mean square over people and moments; next to none of what the landmarks do not show."""
     return np.array([_USE.get(name) or _USE[name.removesuffix("Left").removesuffix("Right")] for name in ARKIT_NAMES])
 
 

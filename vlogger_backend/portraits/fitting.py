@@ -41,18 +41,15 @@ def fit_face(size: tuple[int, int], landmarks: ArrayLike, lens: float | None = N
     shift = np.zeros((LANDMARKS, 3))
     for _ in range(_ROUNDS):
         offsets, noise = _offsets(face, task, found, shift)
-        shift = _spread_shift(head, face, rest, offsets, noise, rest.places)
+        shift = _spread_shift(head, face, rest, offsets, noise)
         again = replace(task, face=face.moved(shift), shape=False, distance=False)
         found = solve(again, found, 4)
     offsets, noise = _offsets(face, task, found, shift)
     shaped = head.shaped(found.shape)
-    skin = shaped[head.vertices]
-    reach = head.reach[:, None]
-    moved = field(rest.places, offsets, noise, skin) * reach
-    eyes = np.stack(
-        [field(rest.places, offsets, noise, rest.places[list(lids)]).mean(0) for lids in (LEFT_EYE, RIGHT_EYE)]
-    )
-    vertices = shaped + head.spread(moved, eyes)
+    lids = rest.places[[*LEFT_EYE, *RIGHT_EYE]]
+    moved = field(rest.places, offsets, noise, np.concatenate([shaped[head.vertices], lids]))
+    eyes = moved[-len(lids) :].reshape(2, -1, 3).mean(axis=1)
+    vertices = shaped + head.spread(moved[: -len(lids)] * head.reach[:, None], eyes)
     vertices = _lids_before_eyes(head, vertices)
     return _result(head, size, points, vertices, found)
 
@@ -119,8 +116,8 @@ def _offsets(face: Face, task: Task, found: Solution, shift: Doubles) -> tuple[D
     return (offsets * share[0][:, None] + other * share[1][:, None]) / total[:, None], 1 / np.sqrt(total)
 
 
-def _spread_shift(head: Head, face: Face, rest: Face, offsets: Doubles, noise: Doubles, points: Doubles) -> Doubles:
-    shift = field(rest.places, offsets, noise, points)
+def _spread_shift(head: Head, face: Face, rest: Face, offsets: Doubles, noise: Doubles) -> Doubles:
+    shift = field(rest.places, offsets, noise, rest.places)
     for lids, irises in ((LEFT_EYE, IRISES[5:]), (RIGHT_EYE, IRISES[:5])):
         shift[list(irises)] = shift[list(lids)].mean(axis=0)
     return shift

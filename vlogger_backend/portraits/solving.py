@@ -15,20 +15,21 @@ from scipy.spatial.transform import Rotation
 
 from ..motion.names import ARKIT_INDEX, ARKIT_NAMES
 from .faces import LID_PAIRS, LIP_PAIRS, Face, uses
-from .head import Doubles
+from .head import Doubles, Numbers
 
 CENTRE = np.array([0.0, 1.61, 0.09])
 """In the head, metres: about what it is turned, and how far it is."""
 
 _NOISE = 0.022
 """Of the landmarks, in distances between the eyes: of a single one, so much that their errors may go together."""
-_GAP_NOISE = 0.012
+_LIP_GAP, _LID_GAP = 0.005, 0.006
 """Of the distance between two that may touch."""
 _DEPTH_NOISE = 0.35
 _EYES_APART = 0.06  # metres
 _SEAM = 0.0003  # metres: how far lips may be apart in a face at rest
 _APERTURE = 0.0009  # metres: how much the opening of lids at rest differs between people
 _ONE_SIDED = 0.15
+_SHAPE = 1.0
 _SPARSE = 1.0
 _CHANGE = 0.8
 """Of a weight between frames, in its use: it steadies what the picture leaves open."""
@@ -36,12 +37,19 @@ _DISTANCE = (1.0, 0.6)  # metres, and the spread of its logarithm
 _LENS = (1.3, 0.45)  # focal length in longer sides of the picture, and the spread of its logarithm
 _KNOWN_LENS = 0.02
 _STEPS = 14
+_DAMPING = 1e-6
 _CAMERA = 7  # unknowns before shape and expression
 
-_SIDES = np.array(
-    [(i, ARKIT_INDEX[name[:-4] + "Right"]) for i, name in enumerate(ARKIT_NAMES) if name.endswith("Left")
-     and name[:-4] not in ("jaw", "mouth")]
-)  # fmt: skip
+
+def _pairs() -> Numbers:
+    """Shapes that mostly go together, (n, 2): of the two sides, and eyes that look the same way."""
+    swapped = {"eyeLookInLeft": "eyeLookOutRight", "eyeLookOutLeft": "eyeLookInRight"}
+    lefts = [name for name in ARKIT_NAMES if name.endswith("Left") and name not in ("jawLeft", "mouthLeft")]
+    rights = [swapped.get(name, f"{name[:-4]}Right") for name in lefts]
+    return np.array([[ARKIT_INDEX[left], ARKIT_INDEX[right]] for left, right in zip(lefts, rights, strict=True)])
+
+
+_SIDES = _pairs()
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,12 +143,11 @@ def _step(task: Task, now: Solution) -> Solution:
     free[_CAMERA : _CAMERA + len(now.shape)] = task.shape
     rows = rows[:, free]
     square = rows.T @ rows
-    square[np.diag_indices_from(square)] += 1e-9 * square.diagonal().max()
+    square[np.diag_indices_from(square)] += _DAMPING
     root = np.linalg.cholesky(square)
     target = np.linalg.solve(root, -rows.T @ errors - pull[free])
     low, high = np.full(len(free), -np.inf), np.full(len(free), np.inf)
-    low[:3], high[:3] = -0.4, 0.4
-    low[5:7], high[5:7] = -0.5, 0.5
+    low[:3], high[:3] = -0.4, 0.4  # radians
     low[-len(now.arkit) :], high[-len(now.arkit) :] = -now.arkit - 1e-9, 1 - now.arkit + 1e-9
     change = np.zeros(len(free))
     change[free] = lsq_linear(root.T, target, (low[free], high[free]), method="bvls", tol=1e-9).x
@@ -187,7 +194,8 @@ def _equations(task: Task, now: Solution) -> tuple[Doubles, Doubles, Doubles]:
     parts = [(seen * believed[:, None] / (_NOISE * eyes), off * believed[:, None] / (_NOISE * eyes))]
     pairs = np.array([*LIP_PAIRS, *LID_PAIRS[0], *LID_PAIRS[1]])
     upper, lower = pairs.T
-    paired = np.minimum(believed[upper], believed[lower])[:, None] / (_GAP_NOISE * eyes)
+    touching = np.repeat((_LIP_GAP, _LID_GAP), (len(LIP_PAIRS), len(pairs) - len(LIP_PAIRS)))
+    paired = (np.minimum(believed[upper], believed[lower]) / (touching * eyes))[:, None]
     parts.append(((seen[:, upper] - seen[:, lower]) * paired, (off[upper] - off[lower]) * paired))
     rows = [part.reshape(count, -1) for part, _ in parts]
     errors = [error.ravel() for _, error in parts]
@@ -222,8 +230,8 @@ def _priors(task: Task, now: Solution, count: int) -> list[tuple[Doubles, Double
     found.append((distance, np.array([far / _DISTANCE[1], (now.log_scale - now.log_nearness - np.log(lens)) / spread])))
 
     shape = np.zeros((count, len(now.shape)))
-    shape[_CAMERA:arkit_from] = np.eye(len(now.shape))
-    found.append((shape, now.shape))
+    shape[_CAMERA:arkit_from] = np.eye(len(now.shape)) / _SHAPE
+    found.append((shape, now.shape / _SHAPE))
 
     use = uses()
     expression = np.zeros((count, len(use)))
