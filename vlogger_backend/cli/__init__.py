@@ -16,6 +16,7 @@ from .. import __version__
 from ..errors import InputError
 from .animate import animate, demo
 from .batch import batch
+from .controls import controls
 from .doctor import doctor
 from .extension import extension
 from .portraits import portrait
@@ -31,7 +32,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     epilog="Every command takes --debug, which shows the trace of an error.",
 )
-for _command in (animate, batch, demo, preview, export, portrait, verify, speech, say, serve, doctor):
+for _command in (animate, batch, demo, preview, export, portrait, controls, verify, speech, say, serve, doctor):
     app.command()(_command)
 app.add_typer(extension, name="extension")
 
