@@ -17,10 +17,10 @@ r          correlation of a weight with the drawn one over all pictures; 1 is pe
 
 from __future__ import annotations
 
-import argparse
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,10 +29,9 @@ from scipy.spatial.transform import Rotation
 from vlogger_backend.avatars.posing import posed_vertices
 from vlogger_backend.motion.names import ARKIT_INDEX, ARKIT_NAMES
 from vlogger_backend.portraits.finding import find_faces
-from vlogger_backend.portraits.fitting import fit_face
 from vlogger_backend.portraits.head import Head, load_head
-from vlogger_backend.portraits.portrait import Fit
-from vlogger_backend.portraits.shape_space import similarity
+from vlogger_backend.portraits.solving import Task, first_guess, placed, solve
+from vlogger_backend.portraits.tracking import track
 from vlogger_backend.renderers.stage import Stage
 
 Doubles = NDArray[np.float64]
@@ -111,3 +110,127 @@ def lip_gap(vertices: Doubles, arkit: Doubles) -> float:
     person = replace(head.avatar, vertices=vertices.astype(np.float32))
     places = head.landmarks @ posed_vertices(person, np.zeros((55, 3)), np.zeros(3), arkit)
     return 1000 * float(places[13, 1] - places[14, 1])
+
+
+@dataclass(frozen=True)
+class Score:
+    """Of one way of fitting one drawn head."""
+
+    error: float
+    pose: float
+    shape: float
+    lips: tuple[float, float]
+    shut: float
+    arkit: Doubles
+
+
+def score(drawn: Drawn, fit: Fit, front: NDArray[np.intp]) -> Score:
+    """Compare a fit with what was drawn."""
+    turn = np.array(fit.camera.poses[0]).reshape(3, 4)[:, :3]
+    own = fit.vertices[front].astype(np.float64)
+    rotation, scale, shift = similarity(own, drawn.vertices[front])
+    apart = np.linalg.norm(scale * own @ rotation.T + shift - drawn.vertices[front], axis=1)
+    return Score(
+        100 * fit.error.mean / fit.error.between_eyes,
+        float(np.degrees(Rotation.from_matrix(turn.T @ drawn.turn).magnitude())),
+        1000 * float(apart.mean()),
+        (lip_gap(fit.vertices, fit.arkit), lip_gap(drawn.vertices, drawn.arkit)),
+        lip_gap(fit.vertices, np.zeros(len(ARKIT_NAMES))),
+        fit.arkit.astype(np.float64),
+    )
+
+
+def rigid(drawn: Drawn, shape: bool, expression: bool) -> Fit:
+    """The fit with the shape, or the expression, held at nothing: only camera and pose are left to both."""
+    face = load_face()
+    none = np.zeros_like(face.shapes), np.zeros_like(face.expressions)
+    face = replace(
+        face, shapes=face.shapes if shape else none[0], expressions=face.expressions if expression else none[1]
+    )
+    task = Task(face, SIZE, drawn.landmarks.astype(np.float64), np.ones(len(drawn.landmarks)))
+    found = solve(task, first_guess(task))
+    vertices = load_head().shaped(found.shape)
+    error = fit_error(found.seen(placed(face, found.shape, found.arkit), SIZE), task.landmarks)
+    plain = vertices.astype(np.float32), found.arkit.astype(np.float32), task.landmarks[:, :2].astype(np.float32)
+    return Fit(camera_of(found, SIZE), *plain, error)
+
+
+def synthetic(count: int) -> None:
+    """Print the table of the drawn heads."""
+    heads = list(drawn_heads(count))
+    rest = load_head().avatar.vertices
+    face = np.unique(load_head().avatar.faces_of("face"))
+    front = face[(rest[face, 2] > 0.08) & (rest[face, 1] > 1.52)]
+    ways: dict[str, Callable[[Drawn], Fit]] = {
+        "fit": lambda drawn: fit_face(SIZE, drawn.landmarks),
+        "mean head": lambda drawn: rigid(drawn, shape=False, expression=True),
+        "no expression": lambda drawn: rigid(drawn, shape=True, expression=False),
+        "mean head, none": lambda drawn: rigid(drawn, shape=False, expression=False),
+    }
+    print(f"{len(heads)} of {count} drawn heads found")
+    print(f"{'':<18}" + "".join(f"{name:>9}" for name in ("error %", "pose", "shape", "lips r", "shut", "arkit r")))
+    truth = np.stack([drawn.arkit for drawn in heads])
+    for name, way in ways.items():
+        scores = [score(drawn, way(drawn), front) for drawn in heads]
+        found = np.stack([each.arkit for each in scores])
+        means = [np.mean([getattr(each, column) for each in scores]) for column in ("error", "pose", "shape")]
+        lips = correlation(*np.transpose([each.lips for each in scores]))
+        shut = np.mean([abs(each.shut) for each in scores])
+        print(f"{name:<18}" + "".join(f"{v:9.2f}" for v in (*means, lips, shut, correlation(found, truth))))
+        if name == "fit":
+            each = {n: correlation(found[:, i], truth[:, i]) for i, n in enumerate(ARKIT_NAMES) if truth[:, i].any()}
+    print("r of each shape: " + ", ".join(f"{n} {r:.2f}" for n, r in sorted(each.items(), key=lambda item: -item[1])))
+
+
+def correlation(one: Doubles, other: Doubles) -> float:
+    """Pearson's, 0 if either doesn't change."""
+    if np.std(one) == 0 or np.std(other) == 0:
+        return 0.0
+    return float(np.corrcoef(np.ravel(one), np.ravel(other))[0, 1])
+
+
+def seen(path: Path) -> None:
+    """Print the errors of a photo, or of a video's frames."""
+    import av
+
+    with av.open(str(path)) as file:
+        stream = file.streams.video[0]
+        frames = [frame.to_ndarray(format="rgb24") for frame in file.decode(stream)]
+        fps = float(stream.average_rate or 25)
+    faces = find_faces(frames[0])
+    if not faces:
+        print(f"{path.name:<18} no face")
+        return
+    fit = fit_face((frames[0].shape[1], frames[0].shape[0]), faces[0].landmarks)
+    percent = 100 / fit.error.between_eyes
+    print(
+        f"{path.name:<18} fit: mean {fit.error.mean * percent:.2f} %, worst {fit.error.worst * percent:.1f} %", end=""
+    )
+    if len(frames) > 1:
+        tracked = track(frames, fit, fps)
+        errors = np.array([(error.mean, error.worst) for error in tracked.errors]) * percent
+        eyes = np.linalg.norm(tracked.landmarks[:, 473, :2] - tracked.landmarks[:, 468, :2], axis=1)
+        seen_gap = (tracked.landmarks[:, 14, 1] - tracked.landmarks[:, 13, 1]) / eyes
+        gap = np.array([lip_gap(fit.vertices, weights) for weights in tracked.motion.arkit])
+        shut = gap[seen_gap < 0.01]
+        print(
+            f"; {len(frames)} frames: mean {errors[:, 0].mean():.2f} %, the worst frame's {errors[:, 0].max():.2f} %, "
+            f"lips r {correlation(gap, seen_gap):.3f}, lips that are shut {np.abs(shut).mean() if len(shut) else 0:.2f} mm apart",
+            end="",
+        )
+    print()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("pictures", type=Path, nargs="*")
+    parser.add_argument("--heads", type=int, default=40)
+    options = parser.parse_args()
+    for path in options.pictures:
+        seen(path)
+    if options.heads:
+        synthetic(options.heads)
+
+
+if __name__ == "__main__":
+    main()

@@ -23,7 +23,7 @@ Doubles = NDArray[np.float64]
 Numbers = NDArray[np.intp]
 
 SHIPPED = Path(__file__).parent / "data" / "head.npz"
-"""`python -m vlogger_backend.portraits.build` makes it."""
+"""`python -m vlogger_backend.training.head` makes it."""
 LANDMARKS = 478
 """MediaPipe's face mesh with its irises."""
 

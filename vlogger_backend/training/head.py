@@ -1,10 +1,10 @@
-"""`python -m vlogger_backend.portraits.build` remakes the shipped head model."""
+"""`python -m vlogger_backend.training.head` remakes the shipped head model."""
 
 from __future__ import annotations
 
 from ..avatars.library import load_avatar
+from ..portraits.head import SHIPPED, head_from, save_head
 from .correspondence import landmarks_on
-from .head import SHIPPED, head_from, save_head
 from .shape_space import head_shapes
 
 

@@ -23,9 +23,9 @@ from ..avatars.eyes import IRIS
 from ..avatars.parts import vertex_normals
 from ..avatars.posing import posed_vertices
 from ..motion.names import ARKIT_INDEX
-from .head import LANDMARKS, Doubles, Head, Numbers, eye_centres
-from .landmarks import INNER_LIPS, LEFT_EYE, LEFT_IRIS, LEFT_PUPIL, RIGHT_EYE, RIGHT_IRIS, RIGHT_PUPIL
-from .quiet import quiet
+from ..portraits.head import LANDMARKS, Doubles, Head, Numbers, eye_centres
+from ..portraits.landmarks import INNER_LIPS, LEFT_EYE, LEFT_IRIS, LEFT_PUPIL, RIGHT_EYE, RIGHT_IRIS, RIGHT_PUPIL
+from ..portraits.quiet import quiet
 
 _VIEWS = 200
 _SIZE = 640

@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from ....avatars.avatar import Avatar, Floats, Material
-from ....avatars.bake import jpeg, png
-from ....portraits.head import load_head
-from ...lighting import Lighting
-from ..colour import linear, srgb
+from ..avatars.avatar import Avatar, Floats, Material
+from ..avatars.bake import jpeg, png
+from ..portraits.head import load_head
+from ..renderers.builtin.colour import linear, srgb
+from ..renderers.lighting import Lighting
 
 _HAIR = ("hair", "brows", "lashes")
 

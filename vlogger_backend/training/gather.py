@@ -1,4 +1,4 @@
-"""Gather pairs on disk: `python -m vlogger_backend.renderers.builtin.training.gather FOLDER --people 300`.
+"""Gather pairs on disk: `python -m vlogger_backend.training.gather FOLDER --people 300`.
 
 A person is a file, named by a seed, so that several of these may run at once and a stopped one goes on.
 """
@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ....files import writing
+from ..files import writing
 from .pairs import Pairs, performances, random_pairs
 
 

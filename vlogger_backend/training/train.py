@@ -1,4 +1,4 @@
-"""Train the painter: `python -m vlogger_backend.renderers.builtin.training.train PAIRS --steps 6000 -o painter`.
+"""Train the painter: `python -m vlogger_backend.training.train PAIRS --steps 6000 -o painter`.
 
 On a GPU if there is one, else on the processor; a run that was stopped goes on from its checkpoint. Every so often, and
 at the end, it prints how far the painting is from the truth on people it has never seen, beside the warp alone.
@@ -16,9 +16,9 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from ....files import writing
-from ..network import FINENESS, SCALE, gate, known, new_network, new_schedule
-from ..painter import painted
+from ..files import writing
+from ..renderers.builtin.network import FINENESS, SCALE, gate, known, new_network, new_schedule
+from ..renderers.builtin.painter import painted
 
 _HELD_BACK = 0.08
 """Of the people, for the measure."""

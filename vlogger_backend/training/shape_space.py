@@ -21,8 +21,8 @@ from ..avatars.anny_body import EYE_VERTICES, load_body
 from ..avatars.avatar import Avatar
 from ..avatars.face import at_ease
 from ..motion.names import ARKIT_INDEX, JOINT_INDEX
+from ..portraits.head import Doubles, Numbers, eye_centres, head_weights
 from ..request import Body
-from .head import Doubles, Numbers, eye_centres, head_weights
 
 _HEADS, _LOPSIDED = 1200, 300
 _COMPONENTS, _LOPSIDED_COMPONENTS = 60, 12

@@ -15,21 +15,21 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from ....animate import Animator
-from ....avatars.posing import posed_vertices
-from ....camera import Camera
-from ....motion.motion import Motion
-from ....motion.names import ARKIT_INDEX, JOINT_INDEX
-from ....motion.take import read_take
-from ....portraits.head import load_head
-from ....portraits.landmarks import INNER_LIPS, UPPER_LIP
-from ....portraits.portrait import Consent, Fit, FitError, Portrait
-from ....request import Request, Style
-from ....speech.voice import say
-from ...stage import Stage
-from ..flesh import seen
-from ..patches import cut
-from ..puppet import Frame, Puppet
+from ..animate import Animator
+from ..avatars.posing import posed_vertices
+from ..camera import Camera
+from ..motion.motion import Motion
+from ..motion.names import ARKIT_INDEX, JOINT_INDEX
+from ..motion.take import read_take
+from ..portraits.head import load_head
+from ..portraits.landmarks import INNER_LIPS, UPPER_LIP
+from ..portraits.portrait import Consent, Fit, FitError, Portrait
+from ..renderers.builtin.flesh import seen
+from ..renderers.builtin.patches import cut
+from ..renderers.builtin.puppet import Frame, Puppet
+from ..renderers.stage import Stage
+from ..request import Request, Style
+from ..speech.voice import say
 from .people import Person, random_person
 
 Bytes = NDArray[np.uint8]
