@@ -2,10 +2,10 @@
 
     python benchmarks/fitting.py [PHOTO_OR_VIDEO...] [--heads 40]
 
-Synthetic truth: pictures of the avatar with random heads (of the head model's shapes, and bumps that it doesn't know),
-expressions and poses, up to 40 degrees to a side, are drawn, MediaPipe looks at them, and the fit is compared with what was
-drawn. Beside the fit stand the same without a shape of its own (mean head) and without expression. Of photos and
-videos the landmarks' errors are measured, and in a video those of every frame after the first.
+Synthetic truth: pictures of the avatar with random heads (of the head model's shapes, and bumps that it doesn't
+know), expressions and poses, up to 40 degrees to a side, are drawn, MediaPipe looks at them, and the fit is compared
+with what was drawn. Beside the fit stand the same without a shape of its own (mean head) and without expression. Of
+photos and videos the landmarks' errors are measured, and in a video those of every frame after the first.
 
 error      mean distance of the fitted landmarks from those found, in percent of the distance between the eyes
 pose       degrees between the drawn and the fitted head's rotation
@@ -17,7 +17,8 @@ r          correlation of a weight with the drawn one over all pictures; 1 is pe
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import argparse
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -28,20 +29,24 @@ from scipy.spatial.transform import Rotation
 
 from vlogger_backend.avatars.posing import posed_vertices
 from vlogger_backend.motion.names import ARKIT_INDEX, ARKIT_NAMES
+from vlogger_backend.portraits.faces import load_face
 from vlogger_backend.portraits.finding import find_faces
+from vlogger_backend.portraits.fitting import camera_of, fit_error, fit_face
 from vlogger_backend.portraits.head import Head, load_head
+from vlogger_backend.portraits.portrait import Fit
 from vlogger_backend.portraits.solving import Task, first_guess, placed, solve
 from vlogger_backend.portraits.tracking import track
 from vlogger_backend.renderers.stage import Stage
+from vlogger_backend.training.shape_space import similarity
 
 Doubles = NDArray[np.float64]
 
 SIZE = (512, 512)
 MOST = np.radians([40.0, 15.0, 12.0])
 SHAPES = {
-    "eyeBlink": 0.8, "eyeLookDown": 0.5, "eyeLookUp": 0.4, "eyeSquint": 0.5, "eyeWide": 0.5, "jawOpen": 0.7, "mouthPucker": 0.7,
-    "mouthFunnel": 0.5, "mouthSmile": 0.8, "mouthFrown": 0.5, "mouthStretch": 0.5, "mouthRollLower": 0.5,
-    "mouthRollUpper": 0.5, "mouthUpperUp": 0.6, "mouthLowerDown": 0.6, "browDown": 0.8, "browInnerUp": 0.8,
+    "eyeBlink": 0.8, "eyeLookDown": 0.5, "eyeLookUp": 0.4, "eyeSquint": 0.5, "eyeWide": 0.5, "jawOpen": 0.7,
+    "mouthPucker": 0.7, "mouthFunnel": 0.5, "mouthSmile": 0.8, "mouthFrown": 0.5, "mouthStretch": 0.5,
+    "mouthRollLower": 0.5, "mouthRollUpper": 0.5, "mouthUpperUp": 0.6, "mouthLowerDown": 0.6, "browDown": 0.8, "browInnerUp": 0.8,
     "browOuterUp": 0.8, "mouthLeft": 0.4, "mouthRight": 0.4, "noseSneer": 0.6,
 }  # fmt: skip
 """What is drawn, to which weight at most."""
@@ -69,7 +74,7 @@ def drawn_heads(count: int) -> Iterator[Drawn]:
             distance = rng.uniform(0.5, 2.0)
             pose = np.eye(4)
             pose[:3, :3] = turn.as_matrix()
-            pose[:3, 3] = (0, 1.62, 0.08) + turn.apply([0.03, 0, distance])
+            pose[:3, 3] = np.array([0, 1.62, 0.08]) + turn.apply([0.03, 0, distance])
             stage.pose(posed_vertices(person, np.zeros((55, 3)), np.zeros(3), arkit))
             picture = stage.draw(SIZE, pose, 2 * np.arctan(0.2 / distance))
             wall = ((255 - picture[..., 3:]) * np.array([0.5, 0.55, 0.6])).astype(np.uint8)
@@ -215,7 +220,7 @@ def seen(path: Path) -> None:
         shut = gap[seen_gap < 0.01]
         print(
             f"; {len(frames)} frames: mean {errors[:, 0].mean():.2f} %, the worst frame's {errors[:, 0].max():.2f} %, "
-            f"lips r {correlation(gap, seen_gap):.3f}, lips that are shut {np.abs(shut).mean() if len(shut) else 0:.2f} mm apart",
+            f"lips r {correlation(gap, seen_gap):.3f}, shut ones {np.abs(shut).mean() if len(shut) else 0:.2f} mm apart",
             end="",
         )
     print()

@@ -41,7 +41,7 @@ def camera(yaw: float = 0, pitch: float = 0, distance: float = 1.0, field: float
     turn = Rotation.from_euler("YX", [yaw, pitch], degrees=True)
     pose = np.eye(4)
     pose[:3, :3] = turn.as_matrix()
-    pose[:3, 3] = (0.01, 1.62, 0.09) + turn.apply([0.02, -0.01, distance])
+    pose[:3, 3] = np.array([0.01, 1.62, 0.09]) + turn.apply([0.02, -0.01, distance])
     return Camera.of(SIZE, pose, field)
 
 
@@ -52,7 +52,7 @@ def pixels(points: Doubles, seen_by: Camera) -> Doubles:
     y = points @ view[:3, :3].T + view[:3, 3]
     focal = seen_by.height / 2 / np.tan(fields[0] / 2)
     flat = y[:, :2] / -y[:, 2:] * (focal, -focal)
-    return np.asarray(flat + (seen_by.width / 2, seen_by.height / 2))
+    return np.asarray(flat + np.divide((seen_by.width, seen_by.height), 2))
 
 
 def places(

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from faces_seen import SIZE, camera, lids_apart, lip_gap, person, pixels, places, weights
 from scipy.spatial.transform import Rotation
 
 from vlogger_backend.errors import InputError
 from vlogger_backend.motion.names import ARKIT_INDEX
 from vlogger_backend.portraits.fitting import fit_face
 from vlogger_backend.portraits.head import load_head
-
-from faces_seen import SIZE, camera, lids_apart, lip_gap, person, pixels, places, weights
 
 NONE = weights()
 

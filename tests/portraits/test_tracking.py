@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from faces_seen import SIZE, camera, lids_apart, lip_gap, person, pixels, places, weights
 
 from vlogger_backend.errors import InputError
 from vlogger_backend.motion.names import ARKIT_INDEX, JOINT_INDEX
 from vlogger_backend.portraits.fitting import fit_face
 from vlogger_backend.portraits.portrait import Fit
 from vlogger_backend.portraits.tracking import Tracked, follow, track
-
-from faces_seen import SIZE, camera, lids_apart, lip_gap, person, pixels, places, weights
 
 FPS = 25.0
 FRAMES = 24

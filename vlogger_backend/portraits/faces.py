@@ -31,7 +31,7 @@ _USE = {
     "browDown": 0.3, "browInnerUp": 0.3, "browOuterUp": 0.3, "cheekPuff": 0.12, "cheekSquint": 0.25,
     "noseSneer": 0.2, "tongueOut": 0.01,
 }  # fmt: skip
-"""How much of each shape faces use: the root of its mean square over people and moments; next to none of the tongue, which has no landmarks."""
+"""How much of each shape faces use: the root of its mean square over people and moments; the tongue isn't seen."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,7 +79,7 @@ def _trust(noise: Doubles) -> Doubles:
 
 
 def uses() -> Doubles:
-    """(52,) of each ARKit shape: the root of its mean square over people and moments; next to none of what the landmarks do not show."""
+    """(52,) how much of each ARKit shape faces use."""
     return np.array([_USE.get(name) or _USE[name.removesuffix("Left").removesuffix("Right")] for name in ARKIT_NAMES])
 
 
