@@ -94,7 +94,8 @@ class WanAnimate:
         try:
             models = self._models(fetch=False)
             if models is None:
-                return Readiness(f"{needs}; the weights are fetched from the hub when it first paints", (0, 0))
+                later = "; the weights are fetched from the hub when it first paints, and measured then"
+                return Readiness(needs + later, (_LARGEST, _LARGEST))
             memory = free_memory()
             sides = [side for side in range(_LEAST, _LARGEST + 1, 64) if self._fits(models, side, memory)]
             if not sides:
