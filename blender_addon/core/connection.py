@@ -88,13 +88,22 @@ class Address:
             raise AddonError(f"{self.url} is not an address ({error}). Write it like https://host:8443.") from error
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.path not in ("", "/") or parts.query:
             raise AddonError(f"{self.url} is not the address of a service. Write it like https://host:8443.")
-        if parts.scheme == "http" and not _is_loopback(parts.hostname):
+        if parts.scheme == "http" and not self.is_here:
             raise AddonError(
                 f"{self.url} is another machine without encryption, where anyone could read the token. "
                 "Give it a certificate (docs/security.md) and write the address with https."
             )
         if not (self.token and self.token.isascii() and self.token.isprintable()):
             raise AddonError(f"The token for {self.url} is empty or damaged. Copy it again from the service's library.")
+
+    @property
+    def is_here(self) -> bool:
+        """Whether it is this machine: nothing goes over a network."""
+        host = urlsplit(self.url).hostname or ""
+        try:
+            return ipaddress.ip_address(host).is_loopback
+        except ValueError:
+            return host == "localhost"
 
     def open(self, timeout: float) -> http.client.HTTPConnection:
         """A connection that is not yet connected."""
@@ -392,10 +401,3 @@ def _writing(path: Path) -> Iterator[None]:
         raise AddonError(
             f"{path.parent} can't be written to ({error.strerror or error}). Choose another folder for takes."
         ) from error
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -194,13 +194,13 @@ def window_of(scene: Any) -> Any:
     return bpy.context.temp_override(window=window)
 
 
-def why_offline() -> str:
-    """Why this Blender may not use the internet, "" if it may. Before 4.2 there was nothing to forbid it."""
+def why_offline(what: str = "installing needs the internet") -> str:
+    """Why this Blender may not use the network for `what`, "" if it may. Before 4.2 there was nothing to forbid it."""
     if getattr(bpy.app, "online_access", True):
         return ""
     if bpy.app.online_access_override:
-        return "Blender was started with --offline-mode, and installing needs the internet: start it without"
-    return "Online access is off in Blender's preferences (System > Network), and installing needs the internet"
+        return f"Blender was started with --offline-mode, and {what}: start it without"
+    return f"Online access is off in Blender's preferences (System > Network), and {what}"
 
 
 def draw_online_switch(layout: Any, context: Any) -> None:

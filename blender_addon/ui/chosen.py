@@ -37,8 +37,7 @@ def chosen_service() -> LocalService | RemoteService:
                 "Another machine is to make the animation, and its address or token is not filled in. "
                 "Fill them in, in the preferences."
             )
-        authority = Path(bpy.path.abspath(chosen.authority)) if chosen.authority else None
-        return RemoteService(Address(chosen.url.strip(), chosen.token.strip(), authority))
+        return RemoteService(remote_address(chosen))
     library = library_of(chosen)
     if chosen.backend == "existing":
         if not chosen.program:
@@ -50,6 +49,22 @@ def chosen_service() -> LocalService | RemoteService:
         except AddonError as error:
             raise StartError(str(error)) from error
     return _own_service(library)
+
+
+def remote_address(chosen: Any) -> Address:
+    """Where the service on another machine is.
+
+    Raises StartError if that can't be an address, or Blender's online access is off and it is not this machine.
+    """
+    authority = Path(bpy.path.abspath(chosen.authority)) if chosen.authority else None
+    try:
+        address = Address(chosen.url.strip(), chosen.token.strip(), authority)
+    except AddonError as error:
+        raise StartError(str(error)) from error
+    offline = "" if address.is_here else why_offline("the service is on another machine")
+    if offline:
+        raise StartError(f"{offline}.")
+    return address
 
 
 def why_no_service() -> str:

@@ -14,7 +14,7 @@ from ..core.report import report
 from ..core.service_process import check
 from ..scene.compat import why_offline
 from .backend import backend, close_backend, facts, open_backend, size
-from .chosen import library_of, preferences
+from .chosen import library_of, preferences, remote_address
 from .operator import Operator
 from .session import session
 
@@ -108,9 +108,8 @@ class VLOGGER_OT_check_backend(Operator):
     def run(self, context: Any) -> str:
         chosen = preferences(context)
         if chosen.backend == "remote":
-            url, token, authority = chosen.url.strip(), chosen.token.strip(), chosen.authority
-            certificate = Path(bpy.path.abspath(authority)) if authority else None
-            backend().ask(chosen.backend, lambda: _ask_service(url, token, certificate))
+            address = remote_address(chosen)
+            backend().ask(chosen.backend, lambda: _ask_service(address))
         else:
             place = Path(bpy.path.abspath(chosen.program))
             backend().ask(chosen.backend, lambda: _ask_environment(place))
@@ -137,8 +136,8 @@ def _ask_environment(place: Path) -> str:
     return f"This is vlogger {found.version}{python}. It fits this add-on."
 
 
-def _ask_service(url: str, token: str, authority: Path | None) -> str:
-    found = check(Address(url, token, authority), Patience())
+def _ask_service(address: Address) -> str:
+    found = check(address, Patience())
     return f"vlogger {found.health.get('version')} answers there. It fits this add-on."
 
 

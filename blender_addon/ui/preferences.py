@@ -85,6 +85,9 @@ class VLOGGER_Preferences(bpy.types.AddonPreferences):
         else:
             for name in ("url", "token", "authority"):
                 body.prop(self, name)
+            if why_offline():
+                draw_hint(body, "Blender's online access is off: only an address of this machine is used.", "INFO")
+                draw_online_switch(body, context)
             _draw_finding(body, context, "remote", "Test")
         if self.backend == "own" and backend().environment is None:
             return

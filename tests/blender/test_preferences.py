@@ -45,5 +45,12 @@ def test_the_backend_is_installed_used_and_removed(blender, tmp_path, monkeypatc
     assert found["existing"]
     assert "token is not filled in" in found["no_token"]
     assert "can't be reached" in found["remote"]
+    assert "Write it like https://host:8443" in found["no_address"]
+    assert "Write it like https://host:8443" in found["no_address_to_test"]
+    if "away" in found:
+        assert "Online access is off" in found["away"]
+        assert "Online access is off" in found["away_to_test"]
+        assert found["here"] == "https://127.0.0.1:9"
+        assert found["away_online"] == "https://host:8443"
     assert found["removed"].startswith("The backend is removed.")
     assert found["gone"]

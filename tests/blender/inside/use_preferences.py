@@ -112,6 +112,16 @@ def main(sources: str, version: str, place: str) -> dict[str, Any]:
     panel.check_backend()
     wait()
     found["remote"] = held.finding.sentence
+    chosen.url = "host:8443"
+    found["no_address"], found["no_address_to_test"] = refused(panel.animate), refused(panel.check_backend)
+    if hasattr(system, "use_online_access"):
+        system.use_online_access = False
+        chosen.url = "https://127.0.0.1:9"
+        found["here"] = chosen_service().address.url
+        chosen.url = "https://host:8443"
+        found["away"], found["away_to_test"] = refused(panel.animate), refused(panel.check_backend)
+        system.use_online_access = True
+        found["away_online"] = chosen_service().address.url
 
     chosen.backend = "own"
     panel.remove_backend()
