@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -91,6 +91,24 @@ class Camera:
         poses[:, :3] = np.reshape(self.poses, (-1, 3, 4))
         fields = np.asarray(self.fields, np.float64)
         return np.broadcast_to(poses, (frames, 4, 4)), np.broadcast_to(fields, (frames,))
+
+
+def camera_from_dict(data: Mapping[str, Any]) -> Camera:
+    """The inverse of `dataclasses.asdict`.
+
+    Raises InputError if something is missing, unknown or of another type, or can't be a camera's.
+    """
+    try:
+        width, height, poses, fields = (data[name] for name in ("width", "height", "poses", "fields"))
+        if len(data) != 4 or not all(isinstance(side, int) and not isinstance(side, bool) for side in (width, height)):
+            raise ValueError
+        numbers = tuple(tuple(float(number) for number in pose) for pose in poses)
+        return Camera(width, height, numbers, tuple(float(field) for field in fields))
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        raise InputError(
+            "A camera has width and height in whole pixels, poses of 12 numbers and fields in radians, and nothing "
+            "else; see docs/service.md."
+        ) from error
 
 
 def framing(avatar: Avatar, size: tuple[int, int], shot: Literal["body", "face"] = "body") -> Camera:

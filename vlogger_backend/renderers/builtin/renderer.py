@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from contextlib import closing
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 
@@ -25,8 +26,12 @@ class BuiltinRenderer:
 
     name = "builtin"
 
+    def __init__(self, weights: Path = WEIGHTS) -> None:
+        self._weights = weights
+
     def check(self) -> Readiness:
-        missing = "" if WEIGHTS.is_file() else f"Its weights are not at {WEIGHTS}; install vlogger again."
+        there = self._weights.is_file()
+        missing = "" if there else f"The built-in renderer's weights are not at {self._weights}; install vlogger again."
         return Readiness("nothing but OpenGL", (SIZES[1], SIZES[1]), missing)
 
     def paint(self, scene: Scene, progress: Progress = no_progress) -> Generator[tuple[int, Picture], None, None]:
@@ -43,7 +48,7 @@ class BuiltinRenderer:
         def pictures() -> Generator[tuple[int, Picture], None, None]:
             progress("Cutting out the portrait", 0.0)
             with closing(Puppet(load_avatar(), portrait, size)) as puppet:
-                painter = Painter(portrait.picture, as_in_the_photo(puppet, portrait), scene.seed)
+                painter = Painter(portrait.picture, as_in_the_photo(puppet, portrait), scene.seed, self._weights)
                 for number in scene.frames:
                     index = number - scene.first
                     done = index / count
