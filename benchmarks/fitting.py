@@ -46,8 +46,8 @@ MOST = np.radians([40.0, 15.0, 12.0])
 SHAPES = {
     "eyeBlink": 0.8, "eyeLookDown": 0.5, "eyeLookUp": 0.4, "eyeSquint": 0.5, "eyeWide": 0.5, "jawOpen": 0.7,
     "mouthPucker": 0.7, "mouthFunnel": 0.5, "mouthSmile": 0.8, "mouthFrown": 0.5, "mouthStretch": 0.5,
-    "mouthRollLower": 0.5, "mouthRollUpper": 0.5, "mouthUpperUp": 0.6, "mouthLowerDown": 0.6, "browDown": 0.8, "browInnerUp": 0.8,
-    "browOuterUp": 0.8, "mouthLeft": 0.4, "mouthRight": 0.4, "noseSneer": 0.6,
+    "mouthRollLower": 0.5, "mouthRollUpper": 0.5, "mouthUpperUp": 0.6, "mouthLowerDown": 0.6, "browDown": 0.8,
+    "browInnerUp": 0.8, "browOuterUp": 0.8, "mouthLeft": 0.4, "mouthRight": 0.4, "noseSneer": 0.6,
 }  # fmt: skip
 """What is drawn, to which weight at most."""
 
@@ -219,8 +219,8 @@ def seen(path: Path) -> None:
         gap = np.array([lip_gap(fit.vertices, weights) for weights in tracked.motion.arkit])
         shut = gap[seen_gap < 0.01]
         print(
-            f"; {len(frames)} frames: mean {errors[:, 0].mean():.2f} %, the worst frame's {errors[:, 0].max():.2f} %, "
-            f"lips r {correlation(gap, seen_gap):.3f}, shut ones {np.abs(shut).mean() if len(shut) else 0:.2f} mm apart",
+            f"; {len(frames)} frames: mean {errors[:, 0].mean():.2f} %, the worst's {errors[:, 0].max():.2f} %, "
+            f"lips r {correlation(gap, seen_gap):.3f}, shut {np.abs(shut).mean() if len(shut) else 0:.2f} mm",
             end="",
         )
     print()

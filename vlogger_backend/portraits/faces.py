@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -24,7 +25,7 @@ LID_PAIRS = (
 
 _USE = {
     "eyeBlink": 0.4, "eyeLookDown": 0.3, "eyeLookIn": 0.25, "eyeLookOut": 0.25, "eyeLookUp": 0.25, "eyeSquint": 0.25,
-    "eyeWide": 0.25, "jawForward": 0.12, "jawLeft": 0.1, "jawRight": 0.1, "jawOpen": 0.4, "mouthClose": 0.12,
+    "eyeWide": 0.25, "jawForward": 0.12, "jawLeft": 0.1, "jawRight": 0.1, "jawOpen": 0.4, "mouthClose": 0.25,
     "mouthFunnel": 0.25, "mouthPucker": 0.3, "mouthLeft": 0.15, "mouthRight": 0.15, "mouthSmile": 0.45,
     "mouthFrown": 0.2, "mouthDimple": 0.2, "mouthStretch": 0.2, "mouthRollLower": 0.25, "mouthRollUpper": 0.25,
     "mouthShrugLower": 0.25, "mouthShrugUpper": 0.2, "mouthPress": 0.2, "mouthLowerDown": 0.3, "mouthUpperUp": 0.3,
@@ -32,6 +33,9 @@ _USE = {
     "noseSneer": 0.2, "tongueOut": 0.01,
 }  # fmt: skip
 """How much of each shape faces use: the root of its mean square over people and moments; the tongue isn't seen."""
+
+_RARE = {"eyeBlink": 4.0, "eyeWide": 3.0, "eyeSquint": 2.0, "browDown": 3.0, "browInnerUp": 2.0, "browOuterUp": 2.0}
+"""Shapes that are used either clearly or not at all: narrow eyes and low brows are the person's own, mostly."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,14 +77,23 @@ def load_face() -> Face:
 
 
 def _trust(noise: Doubles) -> Doubles:
-    trust = np.minimum((np.median(noise) / noise) ** 2, 2.0)
+    trust = np.clip((np.median(noise) / noise) ** 2, 0.3, 2.0)
     trust[list(IRISES)] = 2.0
     return np.asarray(trust)
 
 
 def uses() -> Doubles:
     """(52,) how much of each ARKit shape faces use."""
-    return np.array([_USE.get(name) or _USE[name.removesuffix("Left").removesuffix("Right")] for name in ARKIT_NAMES])
+    return np.array([_of(name, _USE) for name in ARKIT_NAMES])
+
+
+def rarities() -> Doubles:
+    """(52,) how much likelier than by its use it is that a shape isn't used at all."""
+    return np.array([_of(name, _RARE) for name in ARKIT_NAMES])
+
+
+def _of(name: str, table: Mapping[str, float]) -> float:
+    return table.get(name) or table.get(name.removesuffix("Left").removesuffix("Right"), 1.0)
 
 
 def _dense(morph: Morph, count: int) -> Doubles:

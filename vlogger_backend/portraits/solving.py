@@ -14,24 +14,26 @@ from scipy.optimize import lsq_linear
 from scipy.spatial.transform import Rotation
 
 from ..motion.names import ARKIT_INDEX, ARKIT_NAMES
-from .faces import LID_PAIRS, LIP_PAIRS, Face, uses
+from .faces import LID_PAIRS, LIP_PAIRS, Face, rarities, uses
 from .head import Doubles, Numbers
 
 CENTRE = np.array([0.0, 1.61, 0.09])
 """In the head, metres: about what it is turned, and how far it is."""
 
-_NOISE = 0.022
+_NOISE = 0.03
 """Of the landmarks, in distances between the eyes: of a single one, so much that their errors may go together."""
-_LIP_GAP, _LID_GAP = 0.005, 0.006
+_LIP_GAP, _LID_GAP = 0.0025, 0.008
 """Of the distance between two that may touch."""
 _DEPTH_NOISE = 0.35
 _EYES_APART = 0.06  # metres
 _SEAM = 0.0003  # metres: how far lips may be apart in a face at rest
-_APERTURE = 0.0009  # metres: how much the opening of lids at rest differs between people
+_APERTURE = 0.0014  # metres: how much the opening of lids at rest differs between people
 _ONE_SIDED = 0.15
-_SHAPE = 1.0
-_SPARSE = 1.0
-_CHANGE = 0.8
+_OPPOSED = 0.01
+"""The product of two weights that pull against each other."""
+_SHAPE = 0.7
+"""Standard deviation of a component in people: the random heads it comes from are stranger than they."""
+_CHANGE = 1.5
 """Of a weight between frames, in its use: it steadies what the picture leaves open."""
 _DISTANCE = (1.0, 0.6)  # metres, and the spread of its logarithm
 _LENS = (1.3, 0.45)  # focal length in longer sides of the picture, and the spread of its logarithm
@@ -49,7 +51,17 @@ def _pairs() -> Numbers:
     return np.array([[ARKIT_INDEX[left], ARKIT_INDEX[right]] for left, right in zip(lefts, rights, strict=True)])
 
 
-_SIDES = _pairs()
+def _opposites() -> Numbers:
+    """Shapes that don't go together, (n, 2)."""
+    pairs = [("jawLeft", "jawRight"), ("mouthLeft", "mouthRight")]
+    for side in ("Left", "Right"):
+        for one, other in (("eyeLookUp", "eyeLookDown"), ("eyeLookIn", "eyeLookOut"), ("eyeBlink", "eyeWide")):
+            pairs.append((one + side, other + side))
+        pairs.append((f"mouthSmile{side}", f"mouthFrown{side}"))
+    return np.array([[ARKIT_INDEX[one], ARKIT_INDEX[other]] for one, other in pairs])
+
+
+_SIDES, _OPPOSITES = _pairs(), _opposites()
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,6 +105,7 @@ class Task:
     lens      : the focal length in pixels, if known
     shape     : whether the shape is free
     distance  : whether the camera's distance is free
+    sparse    : how likely weights of nothing are
     before    : the solution of the video's frame before
     """
 
@@ -103,6 +116,7 @@ class Task:
     lens: float | None = None
     shape: bool = True
     distance: bool = True
+    sparse: float = 1.0
     before: Solution | None = None
 
 
@@ -213,7 +227,7 @@ def _equations(task: Task, now: Solution) -> tuple[Doubles, Doubles, Doubles]:
         rows.append(row)
         errors.append(error)
     pull = np.zeros(count)
-    pull[arkit_from:] = _SPARSE / uses()
+    pull[arkit_from:] = task.sparse * rarities() / uses()
     return np.concatenate(rows, axis=1).T, np.concatenate(errors), pull
 
 
@@ -244,6 +258,12 @@ def _priors(task: Task, now: Solution, count: int) -> list[tuple[Doubles, Double
     one_sided[arkit_from + _SIDES[:, 0], numbers] = 1 / _ONE_SIDED
     one_sided[arkit_from + _SIDES[:, 1], numbers] = -1 / _ONE_SIDED
     found.append((one_sided, (now.arkit[_SIDES[:, 0]] - now.arkit[_SIDES[:, 1]]) / _ONE_SIDED))
+
+    one, other = _OPPOSITES.T
+    both = np.zeros((count, len(one)))
+    both[arkit_from + one, np.arange(len(one))] = now.arkit[other] / _OPPOSED
+    both[arkit_from + other, np.arange(len(one))] = now.arkit[one] / _OPPOSED
+    found.append((both, now.arkit[one] * now.arkit[other] / _OPPOSED))
 
     # Whatever the picture shows: at rest the lips touch and the lids are open as people's are.
     upper, lower = np.transpose(LIP_PAIRS)

@@ -21,6 +21,8 @@ from .quiet import quiet
 from .solving import CENTRE, Solution, Task, solve
 
 _STEPS, _FIRST_STEPS = 3, 8
+_SPARSE = 0.25
+"""What a face does in a video is known better: its own rest has been told from it."""
 _POSE_BLUR = 0.03  # seconds
 _FACE_BLUR, _LIPS_BLUR = 0.02, 0.01
 _LIPS = ("mouth", "jaw")
@@ -63,7 +65,8 @@ def follow(landmarks: Floats, fit: Fit, fps: float) -> Tracked:
     now = start_of(fit, len(face.shapes))
     solutions = []
     for number, points in enumerate(landmarks.astype(np.float64)):
-        task = Task(own, size, points, np.ones(LANDMARKS), lens, shape=False, before=now if number else None)
+        before = now if number else None
+        task = Task(own, size, points, np.ones(LANDMARKS), lens, shape=False, sparse=_SPARSE, before=before)
         now = solve(task, now, _STEPS if number else _FIRST_STEPS)
         solutions.append(now)
     turns, shifts = _in_world(solutions, fit, lens)
