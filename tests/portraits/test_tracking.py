@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 import pytest
 from faces_seen import SIZE, camera, lids_apart, lip_gap, person, pixels, places, weights
@@ -16,6 +18,7 @@ FPS = 25.0
 FRAMES = 24
 
 
+@lru_cache(maxsize=1)
 def performed() -> tuple[Fit, Tracked, np.ndarray, list[np.ndarray]]:
     """A head that nods and turns, opens its mouth twice, and blinks once; and the lips' true gaps."""
     vertices, seen_by = person(1), camera()

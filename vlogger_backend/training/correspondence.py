@@ -117,7 +117,7 @@ def _views(head: Head) -> Views:
 def _expression(view: int, rng: np.random.Generator) -> Doubles:
     """Of four kinds by turns: none, an open mouth, a smile, raised brows."""
     weights = np.zeros(len(ARKIT_INDEX))
-    kinds = (
+    kinds: tuple[dict[str, float], ...] = (
         {},
         {"jawOpen": 0.6},
         {"mouthSmileLeft": 0.7, "mouthSmileRight": 0.7, "jawOpen": 0.15},
@@ -134,9 +134,11 @@ def _mirror(views: Views) -> Numbers:
     front = front - front[[10, 152, 6]].mean(axis=0) * (1, 0)
     apart = np.linalg.norm(front[:, None] * (-1, 1) - front[None], axis=-1)
     mirror = linear_sum_assignment(apart[:468, :468])[1].astype(np.intp)
-    irises = dict(zip((RIGHT_PUPIL, *RIGHT_IRIS), (LEFT_PUPIL, *(LEFT_IRIS[i] for i in (2, 1, 0, 3))), strict=True))
+    irises: dict[int, int] = dict(
+        zip((RIGHT_PUPIL, *RIGHT_IRIS), (LEFT_PUPIL, *(LEFT_IRIS[i] for i in (2, 1, 0, 3))), strict=True)
+    )
     both = irises | {left: right for right, left in irises.items()}
-    return np.concatenate([mirror, [both[number] for number in range(468, LANDMARKS)]]).astype(np.intp)
+    return np.array([*mirror, *(both[number] for number in range(468, LANDMARKS))], np.intp)
 
 
 def _on_skin(avatar: Avatar, views: Views, mirror: Numbers) -> tuple[Ints, Doubles, Doubles]:
@@ -325,6 +327,7 @@ def _nearest(rest: Doubles, faces: Ints, point: Doubles) -> Edge:
     import trimesh
 
     near = faces[np.linalg.norm(rest[faces].mean(axis=1) - point, axis=1) < _CLOSE]
-    places, _, numbers = trimesh.proximity.closest_point_naive(trimesh.Trimesh(rest, near, process=False), [point])
-    weights = trimesh.triangles.points_to_barycentric(rest[near[numbers]], places)
+    mesh = trimesh.Trimesh(rest, near, process=False)
+    places, _, numbers = trimesh.proximity.closest_point_naive(mesh, [point])  # type: ignore[no-untyped-call]
+    weights = trimesh.triangles.points_to_barycentric(rest[near[numbers]], places)  # type: ignore[no-untyped-call]
     return near[numbers[0]], weights[0]
