@@ -109,7 +109,7 @@ class Look:
     places : (N, 3) where its vertices are
     light  : (N,) factor on its picture
     worn   : (N,) 0 to 1, how much `under` is seen in place of the picture
-    number : 1 to 255, by which it is told in `draw_numbers`
+    number : 1 to 255, by which it is told in `draw_numbers`, or 0, which leaves it out there
     """
 
     places: Floats
@@ -173,6 +173,8 @@ class Canvas:
             GL.glUniform1i(self._uniform("picture"), 0)
             GL.glUniform1i(self._uniform("under"), 1)
             for sheet, look in zip(self._sheets, looks, strict=True):
+                if not (samples or look.number):
+                    continue
                 GL.glUniform1i(self._uniform("flat_id"), 0 if samples else look.number)
                 for buffer, data in zip(sheet.moving, (look.places, look.light, look.worn), strict=True):
                     _replace(buffer, data)

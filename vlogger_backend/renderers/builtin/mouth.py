@@ -28,15 +28,26 @@ _DISPLAY = 0.0026
 _GRID = (24, 16)
 """Points of the sheet of the teeth in the photo, across and down."""
 _LEAST_GAP = (3.0, 0.06)
-"""Between the lips for teeth to be looked for: in pixels, and in widths of the mouth."""
+"""Between the lips for them to be open: in pixels, and in widths of the mouth."""
+_LEAST_TEETH = 0.15
+"""Of what is between the lips."""
+_BEFORE_TEETH, _BEHIND_LIPS = 0.0012, 0.003
+"""Metres before the avatar's teeth at which those of the photo are, and all of the mouth as in the photo."""
 
 
 def mouth(shown: InPhoto, photo: Floats, landmarks: Doubles) -> list[Organ]:
     """All that is in a mouth. `photo` (H, W, 3) is sRGB 0 to 1, `landmarks` (478, 2) pixels."""
     light = _light(photo, landmarks)
     organs = [_own(name, shown.avatar, light) for name in ("mouth", "tongue", "teeth")]
-    teeth = _teeth_in_photo(shown, photo, landmarks)
-    return [*organs, teeth] if teeth else organs
+    inner, outer = landmarks[list(INNER_LIPS)], landmarks[list(OUTER_LIPS)]
+    gap = np.ptp(inner[:, 1])
+    if gap < max(_LEAST_GAP[0], _LEAST_GAP[1] * np.ptp(inner[:, 0])):
+        return organs
+    inside, lips = (polygon(points, photo.shape[:2]) for points in (inner, outer))
+    likeness = _tooth_likeness(photo, inside, (lips > 0.9) & (inside < 0.1))
+    if (likeness * inside).sum() > _LEAST_TEETH * inside.sum():
+        organs.append(_teeth_in_photo(shown, photo, inner, inside, likeness))
+    return [*organs, _as_in_photo(shown, photo, inner, inside)]
 
 
 def _own(name: str, avatar: Avatar, light: Doubles) -> Organ:
@@ -92,32 +103,37 @@ def _light(photo: Floats, landmarks: Doubles) -> Doubles:
     return np.full(3, 3 * linear(lips).mean() if len(lips) else 1.0)
 
 
-def _teeth_in_photo(shown: InPhoto, photo: Floats, landmarks: Doubles) -> Organ | None:
-    """The teeth between the lips of the photo as a sheet that stays with the skull; None if it shows none."""
-    inner, outer = landmarks[list(INNER_LIPS)], landmarks[list(OUTER_LIPS)]
+def _teeth_in_photo(shown: InPhoto, photo: Floats, inner: Doubles, inside: Doubles, likeness: Doubles) -> Organ:
+    """The teeth between the lips of the photo as a sheet that stays with the skull."""
     gap = np.ptp(inner[:, 1])
-    if gap < max(_LEAST_GAP[0], _LEAST_GAP[1] * np.ptp(inner[:, 0])):
-        return None
-    inside, lips = (polygon(points, photo.shape[:2]) for points in (inner, outer))
-    likeness = _tooth_likeness(photo, inside, (lips > 0.9) & (inside < 0.1))
-    if (likeness * inside).sum() < 0.15 * inside.sum():
-        return None
     sure = (likeness > 0.5) & (inside > 0.9)
     colour = np.where(sure[..., None], photo, smoothly(photo, sure.astype(np.float64)))
-    low, high = inner.min(axis=0) - (0, gap), inner.max(axis=0) + np.array([0, 0.3 * gap])
+    picture = np.dstack([colour, _behind_the_lip(likeness, inside)]).astype(np.float32)
+    low, high = inner.min(axis=0) - np.array([0, gap]), inner.max(axis=0) + np.array([0, 0.3 * gap])
+    return _card(shown, low, high, picture, _BEFORE_TEETH, fades=False)
+
+
+def _as_in_photo(shown: InPhoto, photo: Floats, inner: Doubles, inside: Doubles) -> Organ:
+    """All that is between the lips in the photo, just as it is, for as long as they are as they are there."""
+    cover = ndimage.grey_dilation(inside, 3)
+    picture = np.dstack([photo, cover]).astype(np.float32)
+    return _card(shown, inner.min(axis=0) - 2, inner.max(axis=0) + 2, picture, _BEHIND_LIPS, fades=True)
+
+
+def _card(shown: InPhoto, low: Doubles, high: Doubles, picture: Floats, before: float, fades: bool) -> Organ:
+    """A sheet `before` metres before the teeth's arch that shows the photo's rectangle from `low` to `high` (2,)."""
     columns, rows = np.meshgrid(np.linspace(low[0], high[0], _GRID[0]), np.linspace(low[1], high[1], _GRID[1]))
     pixels = np.column_stack([columns.ravel(), rows.ravel()])
-    places, depths = _on_the_arch(shown, pixels)
+    places, depths = _on_the_arch(shown, pixels, before)
     index = np.arange(len(pixels)).reshape(rows.shape)
     a, b, c, d = (p.ravel() for p in (index[:-1, :-1], index[:-1, 1:], index[1:, :-1], index[1:, 1:]))
     faces = np.vstack([np.column_stack([a, c, b]), np.column_stack([b, c, d])]).astype(np.int32)
-    uv = np.hstack([pixels / photo.shape[1::-1] * depths[:, None], depths[:, None]]).astype(np.float32)
-    picture = np.dstack([colour, _behind_the_lip(likeness, inside)]).astype(np.float32)
-    return Organ("teeth", bone(places), faces, uv, picture, np.zeros(len(pixels), np.float32))
+    uv = np.hstack([pixels / picture.shape[1::-1] * depths[:, None], depths[:, None]]).astype(np.float32)
+    return Organ("teeth", bone(places), faces, uv, picture, np.zeros(len(pixels), np.float32), fades)
 
 
-def _on_the_arch(shown: InPhoto, pixels: Doubles) -> tuple[Floats, Doubles]:
-    """Places (n, 3) and depths (n,) of the photo's pixels (n, 2) on the arch of the front teeth, a little before it."""
+def _on_the_arch(shown: InPhoto, pixels: Doubles, before: float) -> tuple[Floats, Doubles]:
+    """Places (n, 3) and depths (n,) of the photo's pixels (n, 2), so many metres before the front teeth's arch."""
     teeth = shown.avatar.vertices[np.unique(shown.avatar.faces_of("teeth"))]
     front = teeth[teeth[:, 2] > np.quantile(teeth[:, 2], 0.3)]
     foremost = front[:, 2].max()
@@ -126,7 +142,7 @@ def _on_the_arch(shown: InPhoto, pixels: Doubles) -> tuple[Floats, Doubles]:
     across = unseen(shown.camera, pixels, np.full(len(pixels), flat_depth))[:, 0]
     widest = np.abs(front[:, 0]).max()
     arch = np.polyval(np.polyfit(front[:, 0], front[:, 2], 2), np.clip(across, -widest, widest))
-    depths = flat_depth + foremost - np.clip(arch, front[:, 2].min(), foremost) - 0.0012
+    depths = flat_depth + foremost - np.clip(arch, front[:, 2].min(), foremost) - before
     return unseen(shown.camera, pixels, depths).astype(np.float32), depths
 
 

@@ -22,6 +22,7 @@ class Organ:
     uv      : (n, 3) where each vertex is in the picture, 0 to 1 from its top left, both times a depth, and that depth
     picture : (h, w, 4) sRGB and straight alpha, 0 to 1
     worn    : (n,) how little the photo knows of it, 0 to 1
+    fades   : whether it is there only while the mouth is as in the photo
     """
 
     part: str
@@ -30,6 +31,7 @@ class Organ:
     uv: Floats
     picture: Floats
     worn: Floats
+    fades: bool = False
 
 
 def flat(uv: Doubles | Floats) -> Floats:

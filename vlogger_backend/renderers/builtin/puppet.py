@@ -12,7 +12,6 @@ from scipy import sparse
 from ...avatars.avatar import Avatar, Floats
 from ...avatars.posing import joint_transforms
 from ...motion.names import ARKIT_INDEX, JOINT_INDEX
-from ...portraits.landmarks import OVAL
 from ...portraits.portrait import Portrait
 from ..stage import projection_matrix
 from ..surfaces import Canvas, Look, Picture, Surface
@@ -38,8 +37,9 @@ _LOOKS = {
     ]
     for side in ("Left", "Right")
 }
+_MOUTH = [index for name, index in ARKIT_INDEX.items() if name.startswith(("mouth", "jaw", "tongue"))]
 _MOVED = 0.35
-"""The change of a weight at which an eye is wholly another than in the photo."""
+"""The change of a weight at which an eye or a mouth is wholly another than in the photo."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,8 +72,9 @@ class Puppet:
         landmarks = fit.landmarks.astype(np.float64)
         photo = (portrait.picture / 255).astype(np.float32)
         shown = InPhoto.of(self._avatar, fit.camera, self._arkit)
-        sheet = build_sheet(shown, portrait.matte, landmarks[list(OVAL)])
+        sheet = build_sheet(shown, portrait.matte, landmarks)
         self._organs = [*eyes(shown, photo, landmarks), *mouth(shown, photo, landmarks)]
+        self._unseen = [False, *(o.part in _LIT and bool(o.worn.all()) for o in self._organs)]
         self._flesh = [sheet.flesh, *(organ.flesh for organ in self._organs)]
         self._wear = _Wear(sheet, self._arkit)
         self._anchors = mouth_and_eyes(self._avatar)
@@ -93,14 +94,21 @@ class Puppet:
         patches = projected_patches(self._anchors, transforms[JOINT_INDEX["head"]], pose, field, self._size)
         looks = [Look(places[0], np.ones(len(places[0]), np.float32), self._wear(shaped[0]), PARTS.index("skin"))]
         for organ, place in zip(self._organs, places[1:], strict=True):
-            looks.append(Look(place, np.ones(len(place), np.float32), organ.worn, PARTS.index(organ.part)))
+            looks.append(self._look(organ, place, arkit))
         numbers = [self._canvas.draw_numbers((PATCH, PATCH), p.crop(self._size) @ projection, looks) for p in patches]
         lips = transforms[JOINT_INDEX["head"]] @ (*self._anchors[0].centre, 1.0)
         depth = -float((np.linalg.inv(pose) @ (*lips, 1.0))[2])
-        looks = _lit(looks, numbers[0][..., 0], patches[0], _View(pose, field, self._size, depth))
+        looks = _lit(looks, self._unseen, numbers[0][..., 0], patches[0], _View(pose, field, self._size, depth))
         picture = self._canvas.draw(self._size, projection, looks)
         parts, worn = (np.stack([number[..., channel] for number in numbers]) for channel in (0, 1))
         return Frame(picture, patches, parts, worn, self._eyes_moved(arkit))
+
+    def _look(self, organ: Organ, place: Floats, arkit: Floats) -> Look:
+        light, number = np.ones(len(place), np.float32), PARTS.index(organ.part)
+        if not organ.fades:
+            return Look(place, light, organ.worn, number)
+        faded = min(1.0, float(np.abs(arkit - self._arkit)[_MOUTH].max()) / _MOVED)
+        return Look(place, light, np.full(len(place), faded, np.float32), number if faded < 1 else 0)
 
     def _eyes_moved(self, arkit: Floats) -> Floats:
         change = np.abs(arkit - self._arkit)
@@ -164,10 +172,13 @@ def _texture(colour: Floats, alpha: Floats, scale: float) -> Picture:
 
 def _organ_surface(organ: Organ) -> Surface:
     colour, alpha = organ.picture[..., :3], organ.picture[..., 3:]
-    return Surface(organ.faces, organ.uv, _texture(colour * alpha, alpha, 1.0))
+    under = np.zeros((2, 2, 4), np.uint8) if organ.fades else None
+    return Surface(organ.faces, organ.uv, _texture(colour * alpha, alpha, 1.0), under)
 
 
-def _lit(looks: Sequence[Look], parts: NDArray[np.uint8], patch: Patch, view: _View) -> list[Look]:
+def _lit(
+    looks: Sequence[Look], unseen: Sequence[bool], parts: NDArray[np.uint8], patch: Patch, view: _View
+) -> list[Look]:
     """With what is in the mouth as bright as it sees of the light that comes in between the lips."""
     inside = np.argwhere(parts >= PARTS.index("mouth"))
     if not len(inside):
@@ -175,7 +186,7 @@ def _lit(looks: Sequence[Look], parts: NDArray[np.uint8], patch: Patch, view: _V
     y, x = inside.mean(axis=0) + 0.5
     centre = view.place(patch.matrix @ (x, y, 1.0))
     area = len(inside) * patch.area * view.metres**2
-    return [_lit_through(look, centre, area) if PARTS[look.number] in _LIT else look for look in looks]
+    return [_lit_through(look, centre, area) if own else look for look, own in zip(looks, unseen, strict=True)]
 
 
 def _lit_through(look: Look, centre: Doubles, area: float) -> Look:

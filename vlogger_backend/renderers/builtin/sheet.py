@@ -1,8 +1,7 @@
 """The sheet: the photo's person as one surface that the fitted head moves.
 
 Inside the face it is the avatar's own mesh, each visible vertex of which keeps the photo's pixel that it was seen at.
-Outside (hair, ears, neck, shoulders) it is a grid over the photo that reaches under the face's edge and follows it
-smoothly. So at rest the sheet is the photo, pixel by pixel.
+Outside (hair, ears, neck, shoulders) it is a grid over the photo that goes on under the face and follows it smoothly. So at rest the sheet is the photo, pixel by pixel.
 """
 
 from __future__ import annotations
@@ -15,6 +14,8 @@ from scipy import sparse
 from scipy.sparse import csgraph
 
 from ...avatars.avatar import Avatar, Ints
+from ...portraits.landmarks import LEFT_EYE, OUTER_LIPS, OVAL, RIGHT_EYE
+from .filling import polygon
 from .flesh import Doubles, Flesh, InPhoto, avatar_flesh, joined
 from .surroundings import surroundings
 
@@ -44,17 +45,18 @@ class Sheet:
     hidden: NDArray[np.bool_]
 
 
-def build_sheet(shown: InPhoto, matte: NDArray[np.uint8], oval: Doubles) -> Sheet:
-    """The sheet of a photo. `matte` (H, W) says where the person is, `oval` (n, 2) is the face's outline in it."""
+def build_sheet(shown: InPhoto, matte: NDArray[np.uint8], landmarks: Doubles) -> Sheet:
+    """The sheet of a photo. `matte` (H, W) says where the person is, `landmarks` (478, 2) are the face's pixels."""
     avatar = shown.avatar
     triangles = avatar.faces_of("face")
-    plain = _plain(shown, triangles, oval)
+    plain = _plain(shown, triangles, landmarks[list(OVAL)])
     region, coming = triangles[plain], triangles[~plain & _beside_openings(avatar, triangles)]
     used, numbered = np.unique(np.concatenate([region, coming]), return_inverse=True)
     face = avatar_flesh(avatar, used.astype(np.int32))
     visible = np.isin(used, region)
     faces = numbered.reshape(-1, 3).astype(np.int32)
-    beside = surroundings(shown, matte, face, used.astype(np.int32), faces[: len(region)], coming)
+    openings = np.max([polygon(landmarks[list(o)], matte.shape) for o in (OUTER_LIPS, LEFT_EYE, RIGHT_EYE)], axis=0)
+    beside = surroundings(shown, matte, face, used.astype(np.int32), faces[: len(region)], openings > 0)
     return Sheet(
         joined(face, beside.flesh),
         np.vstack([faces, beside.faces + len(used)]).astype(np.int32),

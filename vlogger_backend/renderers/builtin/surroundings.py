@@ -1,4 +1,4 @@
-"""What is round the face in a photo (hair, ears, neck, clothes) as a grid that follows the face's edge and the body."""
+"""What is round the face in a photo (hair, ears, neck, clothes) as a grid that follows the face and the body."""
 
 from __future__ import annotations
 
@@ -17,10 +17,12 @@ _CELLS = 90
 """Of the grid, along the photo's longer side."""
 _BEYOND = 6
 """Cells that the grid goes on beyond the photo's edges, for when the person moves."""
-_UNDER = (0.3, 2.4)
-"""Cells inside the face's edge between which the grid lies under the face and goes with it."""
+_UNDER = 0.3
+"""Cells inside the face from which on the grid goes with it."""
+_CLEAR = 0.4
+"""Cells between the grid and what opens."""
 _BEHIND = 0.0015
-"""Metres by which it lies under it."""
+"""Metres by which it lies under the face."""
 _FADING = 0.045
 """Metres beside the face over which its expressions fade out."""
 _BODY = ("face", "skin", "jumper")
@@ -38,31 +40,33 @@ class Surroundings:
 
 
 def surroundings(
-    shown: InPhoto, matte: NDArray[np.uint8], face: Flesh, used: Ints, region: Ints, coming: Ints
+    shown: InPhoto, matte: NDArray[np.uint8], face: Flesh, used: Ints, region: Ints, openings: NDArray[np.bool_]
 ) -> Surroundings:
-    """The grid over all of the person but the face.
+    """The grid over the whole person, under the face too, so that no gap in that shows what is behind the person.
 
-    used   : (n,) the avatar's vertices that `face` is made of
-    region : (r, 3) the triangles of `face` that the photo shows
-    coming : (c, 3) the avatar's triangles that may come to light inside the face, where no grid must be
+    used     : (n,) the avatar's vertices that `face` is made of
+    region   : (r, 3) the triangles of `face` that the photo shows
+    openings : (H, W) where eyes and mouth are, over which there must be no grid
     """
     height, width = matte.shape
     step = max(height, width) / _CELLS
     points = _grid(width, height, step)
     person = ndimage.binary_dilation(matte > 2, iterations=int(1.5 * step))
     numbers = _numbered(shown.pixels[used][region], matte.shape)
-    openings = ndimage.binary_dilation(_numbered(shown.pixels[coming], matte.shape) >= 0, iterations=2)
-    inwards = ndimage.distance_transform_edt(ndimage.binary_fill_holes(numbers >= 0)) / step
+    inwards = ndimage.distance_transform_edt(numbers >= 0) / step
+    beside = ndimage.distance_transform_edt(~openings) / step
     cells = shown.cells(points)
-    under = (numbers[cells] >= 0) & (inwards[cells] > _UNDER[0]) & (inwards[cells] < _UNDER[1])
-    gaps = (numbers[cells] < 0) & ~openings[cells]
-    outside = person[cells] & ((inwards[cells] <= _UNDER[0]) | gaps)
+    free = beside[cells] > _CLEAR
+    under = free & (inwards[cells] > _UNDER)
+    outside = free & person[cells] & ~under
     carriers = region[numbers[cells][under]]
     points = np.vstack([points[under], points[outside]])
     faces = Delaunay(points).simplices
     corners = points[faces]
     longest = np.linalg.norm(corners - np.roll(corners, 1, axis=1), axis=2).max(axis=1)
-    return _followed(shown, points, faces[longest < 2 * step].astype(np.int32), face, used, carriers, step)
+    over = openings[shown.cells(corners.mean(axis=1))]
+    faces = faces[(longest < 2 * step) & ~over].astype(np.int32)
+    return _followed(shown, points, faces, face, used, carriers, step)
 
 
 def _grid(width: int, height: int, step: float) -> Doubles:
