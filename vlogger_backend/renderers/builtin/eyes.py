@@ -102,11 +102,12 @@ def _by_rings(colour: Doubles, trust: Doubles, distance: Doubles, rings: int) ->
 
 
 def _socket(ball: Organ) -> Organ:
-    """A dark disc through the eyeball's middle, so that no gap beside it shows what is behind the person."""
+    """A dark disc behind the eyeball, so that no gap beside it shows what is behind the person."""
     rest = ball.flesh.rest
-    middle, radius = (rest.min(axis=0) + rest.max(axis=0)) / 2, np.ptp(rest[:, 0]) / 2
+    radius = np.ptp(rest[:, 0]) / 2
+    middle = (rest.min(axis=0) + rest.max(axis=0)) / 2 - np.array([0, 0, 0.35 * radius])
     turns = np.linspace(0, 2 * np.pi, 12, endpoint=False)
-    rim = middle + 1.5 * radius * np.column_stack([np.cos(turns), np.sin(turns), np.zeros(12)])
+    rim = middle + 1.15 * radius * np.column_stack([np.cos(turns), np.sin(turns), np.zeros(12)])
     places = np.vstack([middle, rim]).astype(np.float32)
     around = np.arange(12)
     faces: Ints = np.column_stack([np.zeros(12), 1 + around, 1 + (around + 1) % 12]).astype(np.int32)

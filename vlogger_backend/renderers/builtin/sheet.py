@@ -1,7 +1,8 @@
 """The sheet: the photo's person as one surface that the fitted head moves.
 
 Inside the face it is the avatar's own mesh, each visible vertex of which keeps the photo's pixel that it was seen at.
-Outside (hair, ears, neck, shoulders) it is a grid over the photo that goes on under the face and follows it smoothly. So at rest the sheet is the photo, pixel by pixel.
+Outside (hair, ears, neck, shoulders) it is a grid over the photo that goes on under the face and follows it smoothly.
+So at rest the sheet is the photo, pixel by pixel.
 """
 
 from __future__ import annotations
