@@ -45,6 +45,7 @@ def examine() -> list[Finding]:
         _part("FBX", _blender, "no .fbx export (.glb works); on Debian or Ubuntu: apt install libxrender1 libxxf86vm1 "
               "libxfixes3 libxi6 libxkbcommon0 libsm6 libgl1 libegl1; then: pip install bpy"),
         _part("video", _video, "no preview video; pip install --force-reinstall av"),
+        *_renderers(),
         _gpu(),
         _cluster(),
         _disk(),
@@ -140,6 +141,18 @@ def _video() -> str:
     if missing:
         raise RuntimeError(f"the av package lacks {', '.join(missing)}")
     return f"av {av.__version__}: H.264 and AAC"
+
+
+def _renderers() -> list[Finding]:
+    """What can paint a shot; a renderer of the user's own may be in no state to."""
+    from .renderers.registry import readiness
+
+    findings = []
+    for name, ready in readiness().items():
+        size = f", up to {ready.largest[0]} x {ready.largest[1]}" if ready.largest != (0, 0) else ""
+        detail = "not ready" if ready.missing else f"needs {ready.needs}{size}"
+        findings.append(Finding(f"renderer {name}", not ready.missing, detail, ready.missing, needed=False))
+    return findings
 
 
 def _gpu() -> Finding:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from .errors import InputError
 from .exports.export import SUFFIXES as EXPORTS
 from .exports.export import export_take
-from .motion.take import Take, hash_of
+from .motion.take import Meta, Take, hash_of, read_meta
 from .progress import Progress, no_progress
 from .request import Body
 
@@ -71,7 +71,22 @@ def _sign(path: Path, take: Take, take_path: Path) -> None:
         raise
 
 
-def find_sound(take: Take, take_path: Path) -> Path:
+def sound_if_there(take_path: Path, audio: Path | None = None) -> tuple[Path | None, str]:
+    """The sound of a take, or None and the sentence that says why there is none. `audio` is where it is, if known.
+
+    Raises InputError if there is no file `audio`.
+    """
+    if audio is not None:
+        if not audio.is_file():
+            raise InputError(f"There is no sound at {audio}; check its path.")
+        return audio, ""
+    try:
+        return find_sound(read_meta(take_path), take_path), ""
+    except InputError as error:
+        return None, f"The video has no sound. {error}"
+
+
+def find_sound(take: Take | Meta, take_path: Path) -> Path:
     """The sound of a take: where it was, or beside the take, if it is still the same file.
 
     Raises InputError if it is nowhere.

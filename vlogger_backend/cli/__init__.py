@@ -20,6 +20,7 @@ from .controls import controls
 from .doctor import doctor
 from .extension import extension
 from .portraits import portrait
+from .render import render
 from .serve import serve
 from .sounds import say, speech
 from .takes import export, preview
@@ -32,7 +33,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     epilog="Every command takes --debug, which shows the trace of an error.",
 )
-for _command in (animate, batch, demo, preview, export, portrait, controls, verify, speech, say, serve, doctor):
+for _command in (animate, batch, demo, preview, export, portrait, render, controls, verify, speech, say, serve, doctor):
     app.command()(_command)
 app.add_typer(extension, name="extension")
 
