@@ -4,7 +4,8 @@
 
 Synthetic truth: pictures of the avatar with random heads (of the head model's shapes, and bumps that it doesn't
 know), expressions and poses, up to 40 degrees to a side, are drawn, MediaPipe looks at them, and the fit is compared
-with what was drawn. Beside the fit stand the same without a shape of its own (mean head) and without expression. Of
+with what was drawn; first of all with the landmarks where the mesh has them, instead of where MediaPipe sees them.
+Beside the fit stand the same without a shape of its own (mean head) and without expression. Of
 photos and videos the landmarks' errors are measured, and in a video those of every frame after the first.
 
 error      mean distance of the fitted landmarks from those found, in percent of the distance between the eyes
@@ -54,9 +55,10 @@ SHAPES = {
 
 @dataclass(frozen=True)
 class Drawn:
-    """A picture's truth."""
+    """A picture's truth; `exact` are the landmarks (478, 2) where the mesh has them, `landmarks` what was found."""
 
     landmarks: Doubles
+    exact: Doubles
     vertices: Doubles
     arkit: Doubles
     turn: Doubles
@@ -75,12 +77,15 @@ def drawn_heads(count: int) -> Iterator[Drawn]:
             pose = np.eye(4)
             pose[:3, :3] = turn.as_matrix()
             pose[:3, 3] = np.array([0, 1.62, 0.08]) + turn.apply([0.03, 0, distance])
-            stage.pose(posed_vertices(person, np.zeros((55, 3)), np.zeros(3), arkit))
+            posed = posed_vertices(person, np.zeros((55, 3)), np.zeros(3), arkit)
+            stage.pose(posed)
             picture = stage.draw(SIZE, pose, 2 * np.arctan(0.2 / distance))
             wall = ((255 - picture[..., 3:]) * np.array([0.5, 0.55, 0.6])).astype(np.uint8)
             faces = find_faces(picture[..., :3] + wall)
             if faces:
-                yield Drawn(faces[0].landmarks, vertices, arkit, turn.as_matrix())
+                y = turn.inv().apply(head.landmarks @ posed.astype(np.float64) - pose[:3, 3])
+                exact = (1 + y[:, :2] / -y[:, 2:] * distance / 0.2 * (1, -1)) * np.divide(SIZE, 2)
+                yield Drawn(faces[0].landmarks, exact, vertices, arkit, turn.as_matrix())
 
 
 def random_head(head: Head, rng: np.random.Generator) -> Doubles:
@@ -167,6 +172,7 @@ def synthetic(count: int) -> None:
     face = np.unique(load_head().avatar.faces_of("face"))
     front = face[(rest[face, 2] > 0.08) & (rest[face, 1] > 1.52)]
     ways: dict[str, Callable[[Drawn], Fit]] = {
+        "exact landmarks": lambda drawn: fit_face(SIZE, drawn.exact),
         "fit": lambda drawn: fit_face(SIZE, drawn.landmarks),
         "mean head": lambda drawn: rigid(drawn, shape=False, expression=True),
         "no expression": lambda drawn: rigid(drawn, shape=True, expression=False),
@@ -175,6 +181,7 @@ def synthetic(count: int) -> None:
     print(f"{len(heads)} of {count} drawn heads found")
     print(f"{'':<18}" + "".join(f"{name:>9}" for name in ("error %", "pose", "shape", "lips r", "shut", "arkit r")))
     truth = np.stack([drawn.arkit for drawn in heads])
+    lines = []
     for name, way in ways.items():
         scores = [score(drawn, way(drawn), front) for drawn in heads]
         found = np.stack([each.arkit for each in scores])
@@ -182,9 +189,10 @@ def synthetic(count: int) -> None:
         lips = correlation(*np.transpose([each.lips for each in scores]))
         shut = np.mean([abs(each.shut) for each in scores])
         print(f"{name:<18}" + "".join(f"{v:9.2f}" for v in (*means, lips, shut, correlation(found, truth))))
-        if name == "fit":
-            each = {n: correlation(found[:, i], truth[:, i]) for i, n in enumerate(ARKIT_NAMES) if truth[:, i].any()}
-    print("r of each shape: " + ", ".join(f"{n} {r:.2f}" for n, r in sorted(each.items(), key=lambda item: -item[1])))
+        each = {n: correlation(found[:, i], truth[:, i]) for i, n in enumerate(ARKIT_NAMES) if truth[:, i].any()}
+        if shapes := ", ".join(f"{n} {r:.2f}" for n, r in sorted(each.items(), key=lambda item: -item[1]) if r):
+            lines.append(f"r of each shape, {name}: {shapes}")
+    print("\n".join(lines))
 
 
 def correlation(one: Doubles, other: Doubles) -> float:

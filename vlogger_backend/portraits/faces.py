@@ -34,7 +34,7 @@ _USE = {
 }  # fmt: skip
 """How much of each shape faces use: the root of its mean square over people and moments; the tongue isn't seen."""
 
-_RARE = {"eyeBlink": 4.0, "eyeWide": 3.0, "eyeSquint": 2.0, "browDown": 3.0, "browInnerUp": 2.0, "browOuterUp": 2.0}
+_RARE = {"eyeBlink": 4.0, "eyeWide": 3.0, "eyeSquint": 2.0, "browDown": 2.5}
 """Shapes that are used either clearly or not at all: narrow eyes and low brows are the person's own, mostly."""
 
 
