@@ -29,13 +29,12 @@ from .mapping import Mappings
 from .takes import (
     actions_of,
     dials_of,
+    drop_take,
     find_take,
-    forget_take,
     id_of,
     keyed_dials,
     remember_actions,
     set_dials,
-    show_take,
     shown_take,
     take_file,
 )
@@ -193,7 +192,7 @@ class Session:
             for take in list(armature.vlogger_takes):
                 unmade = take.job or not actions_of(take)
                 if unmade and take.id in self._over and take.id not in running:
-                    forget_take(armature, list(armature.vlogger_takes).index(take))
+                    drop_take(armature, take)
             for take in armature.vlogger_takes:
                 dials = keyed_dials(take)
                 if dials is not None and dials != dials_of(take) and take.id not in running:
@@ -373,9 +372,7 @@ class Session:
     def _forget(self, part: Part) -> None:
         found = find_take(part.take, part.armature)
         if found is not None:
-            armature, take = found
-            forget_take(armature, list(armature.vlogger_takes).index(take))
-            show_take(None, armature)
+            drop_take(*found)
 
     def _finish(self, armature: str) -> None:
         making = self.making.get(armature)

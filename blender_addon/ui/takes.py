@@ -128,7 +128,22 @@ def forget_take(armature: Any, index: int) -> None:
         if animation_of(owner).action in actions:
             give_animation(owner, Animation(None))
     bpy.data.batch_remove([action for action in actions if not action.users])
-    armature.vlogger_take = min(index, len(takes) - 1)
+    armature.vlogger_take = max(min(index, len(takes) - 1), 0)
+
+
+def drop_take(armature: Any, take: Any) -> None:
+    """Take a take that was not made off the list; whatever animates the rig goes on to, and is the chosen take."""
+    owners = [armature, *(mesh.data.shape_keys for mesh in face_meshes(armature))]
+    own = actions_of(take)
+    before = {owner: found for owner in owners if (found := animation_of(owner)).action not in own}
+    actions = {animation.action for animation in before.values()}
+    forget_take(armature, list(armature.vlogger_takes).index(take))
+    shown = [i for i, other in enumerate(armature.vlogger_takes) if actions & actions_of(other)]
+    if shown:
+        armature.vlogger_take = shown[0]
+    for owner, animation in before.items():
+        if animation_of(owner) != animation:
+            give_animation(owner, animation)
 
 
 def dials_of(take: Any) -> Dials:

@@ -79,6 +79,14 @@ def test_cancel_leaves_everything_as_it_was(used):
     assert used["as before the cancel"]
 
 
+def test_cancel_leaves_a_pose_by_hand_and_what_animates_the_rig(used):
+    keyed, *pose = used["pose after cancel"]
+    assert keyed > 0
+    np.testing.assert_allclose(pose, (0.8, 0.6, 0.0, 0.0), atol=1e-6)
+    assert list(used["animated after cancel"]) == [1, 0]  # by nothing, and the first take is still the chosen one
+    assert str(used["face after cancel"]).startswith(str(used["takes"][0]))
+
+
 def test_a_pinned_key_is_kept_and_the_take_bends_to_it(used):
     there, beside, far = used["pinned"]
     assert there == pytest.approx(0.77, abs=1e-5)

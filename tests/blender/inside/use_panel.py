@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+import wave
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,14 @@ def refused(act: Any, **options: Any) -> str:
     except RuntimeError as error:
         return str(error).removeprefix("Error: ").strip()
     return ""
+
+
+def repeated(sound: str, path: Path, times: int) -> str:
+    """A sound that takes the service a while: its first curves come long before the last."""
+    with wave.open(sound) as short, wave.open(str(path), "wb") as long:
+        long.setparams(short.getparams())
+        long.writeframes(short.readframes(short.getnframes()) * times)
+    return str(path)
 
 
 def take_keys(armature: Any) -> dict[str, Any]:
@@ -123,6 +132,28 @@ def main(folder: str, python: str, character: str, sound: str) -> dict[str, Any]
     work()
     found["cancelled"] = [said(), *(take.name for take in armature.vlogger_takes)]
     found["as before the cancel"] = before == sorted(action.name for action in bpy.data.actions)
+
+    # Without an Action of the body, and with a pose by hand; curves have come when it is cancelled
+    shown = armature.animation_data.action
+    armature.animation_data.action, pose = None, armature.pose.bones["head"]
+    pose.rotation_quaternion = (0.8, 0.6, 0.0, 0.0)
+    settings.file, settings.text = repeated(sound, Path(folder) / "long.wav", 20), ""
+    panel.animate(another=True)
+    making, end = session().making[armature.name], time.monotonic() + PATIENCE
+    while not making.performing.frames and making.ended is None and time.monotonic() < end:
+        session().tick()
+        time.sleep(0.005)
+    scene.frame_set(20)
+    panel.cancel()
+    work()
+    bpy.context.view_layer.update()
+    mesh = next(child for child in armature.children if child.type == "MESH")
+    found["pose after cancel"] = [making.performing.frames, *pose.rotation_quaternion]
+    found["animated after cancel"] = [armature.animation_data.action is None, armature.vlogger_take]
+    found["face after cancel"] = mesh.data.shape_keys.animation_data.action.name
+    scene.frame_set(11)
+    armature.vlogger_take, settings.file = 0, sound
+    assert armature.animation_data.action == shown
 
     # A pinned key stays, and the take bends to it
     armature.vlogger_take = 0
