@@ -34,9 +34,9 @@ def open_client() -> Iterator[Opener]:
         client.close(wait=30)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def kept(tmp_path_factory: pytest.TempPathFactory, program: Path) -> Iterator[LocalService]:
-    """A service that runs for all tests; clients of it can't start one."""
+    """A service that runs for all tests of a module; clients of it can't start one."""
     library = tmp_path_factory.mktemp("kept") / "library"
     client = Client(LocalService(library, program))
     client.connect()

@@ -187,7 +187,7 @@ def test_it_is_cancelled_in_each_step(step, installed, tmp_path):
         assert any(line.startswith("$ ") and "pip install" in line for line in installer.log)
     installer.cancel()
     assert installer.poll().cancelling
-    state = wait(installer, lambda state: not state.busy, within=10)
+    state = wait(installer, lambda state: not state.busy)
     assert state.error is None
     assert state.said.startswith("Cancelled.")
     assert [s.state for s in state.steps][step] == "failed"
