@@ -110,6 +110,11 @@ class InPhoto:
         pixels, depths = seen(camera, posed)
         return InPhoto(avatar, camera, arkit, pixels, depths, posed)
 
+    @property
+    def pixel(self) -> float:
+        """Metres between the middles of neighbouring pixels, one metre before the camera."""
+        return float(2 * np.tan(self.camera.fields[0] / 2) / self.camera.height)
+
     def cells(self, pixels: Doubles) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
         """Row and column of the pixel in which each of `pixels` (n, 2) lies, or of the nearest at the edge."""
         last = (self.camera.width - 1, self.camera.height - 1)

@@ -51,7 +51,8 @@ def build_sheet(shown: InPhoto, matte: NDArray[np.uint8], landmarks: Doubles) ->
     avatar = shown.avatar
     triangles = avatar.faces_of("face")
     plain = _plain(shown, triangles, landmarks[list(OVAL)])
-    region, coming = triangles[plain], triangles[~plain & _beside_openings(avatar, triangles)]
+    coming = triangles[~plain & (_beside_openings(avatar, triangles) | _surrounded(triangles, ~plain))]
+    region = triangles[plain]
     used, numbered = np.unique(np.concatenate([region, coming]), return_inverse=True)
     face = avatar_flesh(avatar, used.astype(np.int32))
     visible = np.isin(used, region)
@@ -75,26 +76,34 @@ def _plain(shown: InPhoto, triangles: Ints, oval: Doubles) -> NDArray[np.bool_]:
     normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     lines = shown.camera.over(1)[0][0][:3, 3] - corners.mean(axis=1)
     lengths = np.linalg.norm(normals, axis=1) * np.linalg.norm(lines, axis=1)
-    turned = np.einsum("fi,fi->f", normals, lines) > _FACING * lengths
+    facing = np.einsum("fi,fi->f", normals, lines) / np.maximum(lengths, 1e-12)
     outline = np.zeros((shown.camera.height, shown.camera.width), np.uint8)
     cv2.fillPoly(outline, [np.rint(oval).astype(np.int32)], (1,))
     middles = shown.pixels[triangles].mean(axis=1)
     cells = shown.cells(middles)
     within = (outline[cells] > 0) & ((middles >= 0) & (middles < outline.shape[::-1])).all(axis=1)
     nearest = shown.depth_picture(("face", "skin"))[cells]
-    plain = turned & within & (shown.depths[triangles].mean(axis=1) <= nearest + _COVERED)
+    deep = shown.depths[triangles].mean(axis=1)
+    # The depth picture is a pixel off at places, which is much depth where a triangle is seen from its side.
+    doubt = shown.pixel * deep * np.sqrt(1 - np.clip(facing, _FACING, 1) ** 2) / np.clip(facing, _FACING, 1)
+    plain = (facing > _FACING) & within & (deep <= nearest + _COVERED + doubt)
     return np.asarray(plain & _largest_piece(triangles, plain))
 
 
 def _largest_piece(triangles: Ints, chosen: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    kept = triangles[chosen]
-    if not len(kept):
+    """Which triangles touch the largest connected piece of the `chosen` ones."""
+    if not chosen.any():
         return chosen
     count = int(triangles.max()) + 1
-    edges = kept[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2)
+    edges = triangles[chosen][:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2)
     graph = sparse.coo_matrix((np.ones(len(edges)), edges.T), shape=(count, count))
     labels = csgraph.connected_components(graph, directed=False)[1]
-    return np.asarray(labels[triangles[:, 0]] == np.bincount(labels[kept[:, 0]]).argmax())
+    return np.asarray(labels[triangles[:, 0]] == np.bincount(labels[triangles[chosen, 0]]).argmax())
+
+
+def _surrounded(triangles: Ints, chosen: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Which of the `chosen` triangles are in holes that the others leave, not outside round them all."""
+    return np.asarray(chosen & ~_largest_piece(triangles, chosen))
 
 
 def _beside_openings(avatar: Avatar, triangles: Ints) -> NDArray[np.bool_]:
