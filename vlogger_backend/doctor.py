@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
+RENDERER = "renderer "
+"""What findings about renderers are called, before their names."""
+
+
 @dataclass(frozen=True)
 class Finding:
     """One thing that was looked at. `cost` says what can't be done without it, and how to get it."""
@@ -151,7 +155,7 @@ def _renderers() -> list[Finding]:
     for name, ready in readiness().items():
         size = f", up to {ready.largest[0]} x {ready.largest[1]}" if ready.largest != (0, 0) else ""
         detail = "not ready" if ready.missing else f"needs {ready.needs}{size}"
-        findings.append(Finding(f"renderer {name}", not ready.missing, detail, ready.missing, needed=False))
+        findings.append(Finding(f"{RENDERER}{name}", not ready.missing, detail, ready.missing, needed=False))
     return findings
 
 

@@ -11,7 +11,7 @@ from typing import BinaryIO, Literal
 
 from .errors import InputError
 
-FileKind = Literal["sound", "picture", "take"]
+FileKind = Literal["sound", "picture", "take", "portrait"]
 
 MOST_PIXELS = 100_000_000
 """More than any camera takes, and little enough to be decoded in a gigabyte."""
@@ -54,19 +54,21 @@ class Recognised:
 def recognise(head: bytes) -> Recognised:
     """What a file is that begins with these `HEAD` bytes (fewer if it is shorter).
 
-    Raises InputError for anything else than sounds, videos, PNG, JPEG and WebP pictures and takes.
+    Raises InputError for anything else than sounds, videos, PNG, JPEG and WebP pictures, takes and portraits.
     """
     if suffix := _sound(head):
         return Recognised("sound", suffix)
     if head[:4] == b"PK\x03\x04" and _first_name(head).endswith(b".npy"):
         return Recognised("take", ".npz")
+    if head[:4] == b"PK\x03\x04" and _first_name(head) == b"portrait.json":
+        return Recognised("portrait", ".portrait")
     if head[:8] == b"\x89PNG\r\n\x1a\n":
         return Recognised("picture", ".png")
     if head[:3] == b"\xff\xd8\xff":
         return Recognised("picture", ".jpg")
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         return Recognised("picture", ".webp")
-    raise InputError("That file is no sound, video, picture (PNG, JPEG, WebP) or take; upload one of them.")
+    raise InputError("That file is no sound, video, picture (PNG, JPEG, WebP), take or portrait; upload one of them.")
 
 
 def check_pixels(file: BinaryIO, suffix: str) -> None:

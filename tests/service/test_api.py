@@ -14,12 +14,14 @@ from hypothesis import strategies as st
 from serving import Served, events, served, until
 
 from vlogger_backend import __version__
+from vlogger_backend.painting import painting_from_dict
 from vlogger_backend.request import Body
-from vlogger_backend.service.jobs import AnimateJob, Job, RenderJob, State
+from vlogger_backend.service.jobs import AnimateJob, Job, RenderJob, ShotJob, State
 from vlogger_backend.service.ranges import _span
 from vlogger_backend.service.tasks import Run
 from vlogger_backend.work.task import Advanced, CurvesDone, Done, Failed, FileDone, FrameDone, PreviewDone
 
+SHOT = {"kind": "shot", "take": f"upload:{SOUND}", "portrait": f"upload:{SOUND}"}
 LINE = {"kind": "animate", "request": {"audio": f"upload:{SOUND}"}}
 CAMERA = {"width": 64, "height": 64, "poses": [[1, 0, 0, 0, 0, 1, 0, 1, 0, 0, 1, 5]], "fields": [0.5]}
 TAKE = bytes(range(256)) * 40
@@ -96,6 +98,15 @@ def test_every_kind_of_job_can_be_submitted(service: Served) -> None:
     answer = service.client.submit({"kind": "render", "take": f"upload:{SOUND}", "camera": CAMERA, "last": 4})
     assert answer.status == 201
     assert isinstance(service.queue.get(answer.json["id"]).submission, RenderJob)
+    photo = {"kind": "portrait", "photo": f"upload:{SOUND}", "consent": True, "face": 2}
+    assert service.client.submit(photo).json["submission"]["face"] == 2
+    shot = {"kind": "shot", "take": f"upload:{SOUND}", "portrait": f"upload:{SOUND}", "video": True}
+    for painting in ({"camera": CAMERA, "background": "none", "last": 4}, {"camera": "orbit", "mark": False}, {}):
+        answer = service.client.submit({**shot, "painting": painting})
+        assert answer.status == 201
+        kept = service.queue.get(answer.json["id"]).submission
+        assert isinstance(kept, ShotJob)
+        assert kept.painting == painting_from_dict(painting)
 
 
 def test_the_same_key_gives_the_same_job(service: Served) -> None:
@@ -135,6 +146,18 @@ def changed(**changes: Any) -> dict[str, Any]:
         ({"kind": "render", "take": "job:nope", "camera": CAMERA}, "no job nope"),
         ({"kind": "render", "take": f"upload:{SOUND}", "camera": {**CAMERA, "width": 100_000}}, "100000 x 64 pixels"),
         ({"kind": "render", "take": f"upload:{SOUND}", "camera": {**CAMERA, "poses": [[0] * 12]}}, "pose"),
+        ({"kind": "portrait", "photo": f"upload:{SOUND}"}, "consent is missing"),
+        ({"kind": "portrait", "photo": f"upload:{SOUND}", "consent": False}, "has agreed that their picture"),
+        ({"kind": "portrait", "photo": "upload:zzz", "consent": True}, "no upload"),
+        ({**SHOT, "portrait": "upload:zzz"}, "no upload"),
+        ({**SHOT, "sound": "upload:zzz"}, "no upload"),
+        ({**SHOT, "painting": {"background": "upload:zzz"}}, "no upload"),
+        ({**SHOT, "painting": {"background": "wall.png"}}, "whole path"),
+        ({**SHOT, "painting": {"renderer": "mine.toml"}}, "whole path"),
+        ({**SHOT, "painting": {"camera": "spin"}}, "painting.camera"),
+        ({**SHOT, "painting": {"first": 9, "last": 3}}, "no frames 9 to 3"),
+        ({**SHOT, "painting": {"longest": 64, "camera": CAMERA}}, "size of its own"),
+        ({**SHOT, "painting": {"glow": 1}}, "painting.glow is not known"),
         ([], "JSON object"),
     ],
 )

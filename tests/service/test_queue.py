@@ -19,9 +19,19 @@ from disks import fill
 
 from vlogger_backend.camera import Camera
 from vlogger_backend.errors import InputError
+from vlogger_backend.painting import Painting
 from vlogger_backend.request import Body, Request
 from vlogger_backend.service.errors import Conflict, JobNotFound, LibraryFull
-from vlogger_backend.service.jobs import AnimateJob, CharacterJob, Job, RenderJob, State, Submission
+from vlogger_backend.service.jobs import (
+    AnimateJob,
+    CharacterJob,
+    Job,
+    PortraitJob,
+    RenderJob,
+    ShotJob,
+    State,
+    Submission,
+)
 from vlogger_backend.service.library import Library, open_library
 from vlogger_backend.service.queue import Queue
 from vlogger_backend.service.tasks import LaneName
@@ -36,7 +46,9 @@ from vlogger_backend.work.task import (
     FileDone,
     FrameDone,
     MakeCharacter,
+    MakePortrait,
     Outcome,
+    PaintShot,
     PreviewDone,
     Render,
 )
@@ -100,12 +112,16 @@ def test_a_job_runs_and_its_results_are_kept(queue: Queue, library: Library) -> 
 def test_each_kind_of_job_gets_its_task_and_its_lane(queue: Queue, library: Library) -> None:
     first, _ = queue.submit(animate())
     do_next(queue)
+    over_a_file = Painting("warp", "orbit", background=f"upload:{SOUND}")
     submissions: list[tuple[Submission, LaneName]] = [
         (animate(1, "fbx", "png"), "pictures"),
         (RenderJob(f"job:{first.id}", STILL, first=2, last=5), "pictures"),
         (RenderJob(f"upload:{SOUND}", STILL, Body(age=0.2)), "pictures"),
         (CharacterJob(), "curves"),
         (CharacterJob(Body(age=0.2)), "pictures"),
+        (PortraitJob(f"upload:{SOUND}", True, 2, "Ann"), "pictures"),
+        (ShotJob(f"job:{first.id}", f"upload:{SOUND}"), "pictures"),
+        (ShotJob(f"job:{first.id}", f"upload:{SOUND}", over_a_file, True, f"upload:{SOUND}"), "pictures"),
     ]
     for submission, _ in submissions:
         queue.submit(submission)
@@ -121,6 +137,16 @@ def test_each_kind_of_job_gets_its_task_and_its_lane(queue: Queue, library: Libr
         Render(Path(), sound, STILL, Body(age=0.2)),
         MakeCharacter(Path(), Body()),
         MakeCharacter(Path(), Body(age=0.2)),
+        MakePortrait(Path(), sound, 2, "Ann"),
+        PaintShot(Path(), library.jobs / first.id / "take.npz", sound, Painting()),
+        PaintShot(
+            Path(),
+            library.jobs / first.id / "take.npz",
+            sound,
+            replace(over_a_file, background=str(sound)),
+            True,
+            sound,
+        ),
     ]
     assert queue.begin("curves") is None
 

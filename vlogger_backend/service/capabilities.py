@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..doctor import Finding
+from ..doctor import RENDERER, Finding
 
 _LONGEST = 180.0
 """Seconds that the look may take on a machine that is busy."""
@@ -26,9 +26,20 @@ class Gpu:
 
 
 @dataclass(frozen=True)
+class RendererAnswer:
+    """Something that can paint shots, by the name that a painting gives. `missing` is what it lacks, if not ready."""
+
+    name: str
+    ready: bool
+    detail: str
+    missing: str
+
+
+@dataclass(frozen=True)
 class Capabilities:
     parts: list[Finding]
     gpus: list[Gpu]
+    renderers: list[RendererAnswer]
 
 
 class Examiner:
@@ -42,7 +53,7 @@ class Examiner:
         if self._examination is None or (self._examination.done() and not _succeeded(self._examination)):
             self._examination = asyncio.create_task(_examine())
         parts, gpus = await asyncio.gather(asyncio.shield(self._examination), _gpus())
-        return Capabilities(parts, gpus)
+        return Capabilities(parts, gpus, [_renderer(part) for part in parts if part.name.startswith(RENDERER)])
 
     async def stop(self) -> None:
         """End an examination under way."""
@@ -50,6 +61,10 @@ class Examiner:
             self._examination.cancel()
             with suppress(asyncio.CancelledError, Exception):
                 await self._examination
+
+
+def _renderer(part: Finding) -> RendererAnswer:
+    return RendererAnswer(part.name.removeprefix(RENDERER), part.fine, part.detail, "" if part.fine else part.cost)
 
 
 async def _examine() -> list[Finding]:

@@ -10,11 +10,11 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from ..errors import InputError
 from .errors import JobNotFound, NotFound
-from .jobs import ENDED, AnimateJob, CharacterJob, Job, RenderJob, State, Submission
+from .jobs import ENDED, Job, State, Submission
 from .news import News
 from .queue import Queue
 from .ranges import file_answer
-from .tasks import source_of
+from .tasks import sources_of
 from .wire import JobAnswer, JobsAnswer, JobWriter, Posted, errors, submission_json, submission_of
 
 LONGEST_WAIT = 60.0
@@ -66,7 +66,7 @@ def add_job_routes(app: FastAPI, queue: Queue, writer: JobWriter, news: News, lo
     ) -> Response:
         return Response(writer.jobs(queue.list(state, limit, before)), media_type=_JSON)
 
-    @app.get("/v1/jobs/{id}/submission", response_model=AnimateJob | RenderJob | CharacterJob)
+    @app.get("/v1/jobs/{id}/submission", response_model=Submission)
     def submission(job: Known) -> Response:
         return Response(submission_json(job.submission), media_type=_JSON)
 
@@ -184,8 +184,7 @@ def _whole(queue: Queue, id: str, name: str, kind: str) -> Response:
 
 def _refuse_paths(submission: Submission) -> None:
     """A client on another machine must not learn what files there are here."""
-    source = source_of(submission)
-    if source and not source.startswith(("upload:", "job:")):
+    if any(not source.startswith(("upload:", "job:")) for source in sources_of(submission)):
         raise InputError("A file of the service's machine can't be named from another machine; upload it.")
 
 

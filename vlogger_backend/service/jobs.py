@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from annotated_types import Ge, MaxLen
 
 from ..camera import Camera
+from ..errors import InputError
+from ..painting import Painting
 from ..request import Body, Request
 
 Product = Literal["fbx", "glb", "mp4", "png"]
@@ -44,7 +48,45 @@ class CharacterJob:
     kind: Literal["character"] = "character"
 
 
-Submission = AnimateJob | RenderJob | CharacterJob
+@dataclass(frozen=True)
+class PortraitJob:
+    """Fit a photo of a person, so that they can perform takes: `portrait.portrait`, and `fit.png`, which shows the fit.
+
+    `photo` is `upload:ID`, or a path as above. `consent` affirms that the person in the photo is the user, or has
+    agreed that their picture is animated with this program; without it the job is refused. `face` says which face is
+    meant, counted from the left and from 1. `name` is for people to read.
+    """
+
+    photo: str
+    consent: bool
+    face: Annotated[int, Ge(1)] | None = None
+    name: Annotated[str, MaxLen(200)] = ""
+    kind: Literal["portrait"] = "portrait"
+
+    def __post_init__(self) -> None:
+        if not self.consent:
+            from ..portraits.making import AFFIRMED
+
+            raise InputError(f'No portrait is made without consent; send "consent": true to affirm this. {AFFIRMED}')
+
+
+@dataclass(frozen=True)
+class ShotJob:
+    """Paint frames of a take performed by a portrait, as pictures, and with `video` as `shot.mp4` with its sound too.
+
+    `take` and `portrait` are `job:ID`, `upload:ID`, or a path as above; so are `sound`, by default the take's own if it
+    is where it was, and the painting's background, if it is a file.
+    """
+
+    take: str
+    portrait: str
+    painting: Painting = field(default_factory=Painting)
+    video: bool = False
+    sound: str | None = None
+    kind: Literal["shot"] = "shot"
+
+
+Submission = AnimateJob | RenderJob | CharacterJob | PortraitJob | ShotJob
 
 
 class State(StrEnum):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -125,10 +125,10 @@ class Ledger:
     # What follows is for who holds `changing`. `required` raises LibraryFull, and changes nothing, if the disk doesn't
     # take it; without, memory goes on alone. Either way the next writing brings the disk to what is in memory then.
 
-    def add(self, job: Job, source: str, key: str | None) -> None:
+    def add(self, job: Job, sources: Sequence[str], key: str | None) -> None:
         """Enter a new job, with the number `last` + 1. Raises LibraryFull."""
         self.last = job.number
-        entry = Entry(job.number, job.id, job.state, source=source, key=key)
+        entry = Entry(job.number, job.id, job.state, source="\n".join(sources), key=key)
         self._save((entry, job), required=True)
         with self._memory:
             self._enter(entry)

@@ -18,7 +18,7 @@ from typing import Any
 from ..errors import InputError
 from ..work.task import Cancelled, Died, Done, Event, Failed, Outcome
 from .errors import Conflict, JobNotFound, LibraryFull
-from .jobs import ENDED, Job, State, Submission
+from .jobs import ENDED, Job, PortraitJob, State, Submission
 from .lanes import Lane
 from .ledger import Ledger
 from .library import Library, Upload, remove
@@ -26,7 +26,7 @@ from .progress import NOTHING, OVER, job_after, now_after
 from .recovery import ATTEMPTS, GONE, recover
 from .room import dispensable
 from .store import Entry
-from .tasks import LANES, LaneName, Run, lane_of, source_of, task_of
+from .tasks import LANES, LaneName, Run, lane_of, sources_of, task_of
 
 _log = logging.getLogger(__name__)
 
@@ -70,7 +70,7 @@ class Queue:
         """The job that was made of a submission, and whether it is new: the same `key` gives the same job.
 
         Raises Conflict if `key` was used for another submission, LibraryFull if the disk doesn't take it, InputError
-        if its sound or take is not here.
+        if a file that it is made from is not here.
         """
         with self._ledger.changing:
             known = None if key is None else self._ledger.with_key(key)
@@ -78,12 +78,12 @@ class Queue:
                 if known.submission != submission:
                     raise Conflict("This idempotency key was used for another job; use a new one for each.")
                 return known, False
-            source = source_of(submission)
-            if source:
+            sources = sources_of(submission)
+            for source in sources:
                 self.resolve(source)
             number = self._ledger.last + 1
             job = Job(uuid.uuid4().hex, number, submission, priority=priority, label=label, created=time.time())
-            self._ledger.add(job, source, key)
+            self._ledger.add(job, sources, key)
         self._wake(job)
         return job, True
 
@@ -116,7 +116,7 @@ class Queue:
         return work if job.state is State.RUNNING and work.exists() else self._library.job_folder(id)
 
     def resolve(self, source: str) -> Path:
-        """Where the file is that a submission names: `upload:ID`, `job:ID` (the take of that job), or a path.
+        """Where the file is that a submission names: `upload:ID`, `job:ID` (its take or portrait), or a path.
 
         Raises InputError if it is not here.
         """
@@ -124,7 +124,7 @@ class Queue:
         if kind == "upload":
             return self._library.upload(id)
         if kind == "job":
-            return self._take_of(id)
+            return self._made_by(id)
         path = Path(source)
         if not path.is_absolute():
             raise InputError(f"{source[:200]} is no whole path; give one that begins at the root, or upload the file.")
@@ -152,14 +152,14 @@ class Queue:
     def retry(self, id: str) -> Job:
         """Let a job that failed, was cancelled or has lost its files run once more, at the place of its number.
 
-        Raises JobNotFound, Conflict in any other state, LibraryFull, or InputError if its sound or take is gone.
+        Raises JobNotFound, Conflict in any other state, LibraryFull, or InputError if a file it is made
+        from is gone.
         """
         with self._ledger.changing:
             job = self.get(id)
             if job.state not in ENDED or (job.state is State.DONE and not job.removed):
                 raise Conflict(f"The job is {job.state}; only one that failed or was cancelled can be tried again.")
-            source = source_of(job.submission)
-            if source:
+            for source in sources_of(job.submission):
                 self.resolve(source)
             job = self._ledger.change(
                 id, required=True, size=0, state=State.QUEUED, attempt=0, error=None, removed=False, started=None,
@@ -268,9 +268,9 @@ class Queue:
     # How it is done
 
     def _try_to_begin(self, job: Job) -> Run | None:
-        source, attempt = source_of(job.submission), job.attempt + 1
+        attempt = job.attempt + 1
         try:
-            path = self.resolve(source) if source else Path()
+            places = {source: self.resolve(source) for source in sources_of(job.submission)}
             folder = self._library.begin(job.id, attempt)
             started = now_after(job.created)
             self._ledger.change(job.id, required=True, state=State.RUNNING, attempt=attempt, started=started, **NOTHING)
@@ -278,7 +278,7 @@ class Queue:
             remove(self._library.work_folder(job.id, attempt))
             self._leave(job, State.FAILED, _why_not_kept(error))
             return None
-        return Run(job.id, attempt, task_of(job.submission, folder, path))
+        return Run(job.id, attempt, task_of(job.submission, folder, places))
 
     def _keep(self, run: Run, outcome: Done) -> bool:
         """Make the files of a run the results of its job, in the steps that `recovery` tells of.
@@ -334,20 +334,22 @@ class Queue:
             away.append(path)
         return True
 
-    def _take_of(self, id: str) -> Path:
+    def _made_by(self, id: str) -> Path:
         job = self.get(id)
-        take = self._library.job_folder(id) / "take.npz"
+        portrait = isinstance(job.submission, PortraitJob)
+        what, name = ("portrait", "portrait.portrait") if portrait else ("take", "take.npz")
+        made = self._library.job_folder(id) / name
         if job.removed:
-            raise InputError(f"The take of the job {id} was removed to make room; retry that job first.")
+            raise InputError(f"The {what} of the job {id} was removed to make room; retry that job first.")
         if job.state is not State.DONE:
-            raise InputError(f"The job {id} is {job.state} and has no take yet; wait until it is done.")
-        if not take.is_file():
-            raise InputError(f"The job {id} made no take; name one that animated a sound.")
-        return take
+            raise InputError(f"The job {id} is {job.state} and has no {what} yet; wait until it is done.")
+        if not made.is_file():
+            raise InputError(f"The job {id} made no {what}; name one that animated a sound or fitted a photo.")
+        return made
 
     def _refuse_if_needed(self, source: str) -> None:
         for job in self._ledger.live():
-            if source_of(job.submission) == source:
+            if source in sources_of(job.submission):
                 raise Conflict(f"The job {job.id} needs it; wait for that job, or cancel it first.")
 
     def _wake(self, job: Job) -> None:

@@ -35,7 +35,7 @@ def recover(ledger: Ledger, library: Library) -> None:
                 ledger.change(entry.id, size=0, **GONE)
     entries = ledger.entries()
     library.sweep({entry.id for entry in entries if entry.state is State.DONE and not entry.removed})
-    known = {entry.source for entry in entries}
+    known = {source for entry in entries for source in entry.sources}
     for upload in library.find_uploads():
         if upload.age > _FORGOTTEN and f"upload:{upload.id}" not in known:
             remove(upload.path)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from .jobs import Job, State
 from .library import Upload
 from .store import Entry
-from .tasks import source_of
+from .tasks import sources_of
 
 _FRESH = 3600.0
 """Seconds for which an upload waits for the job that it was sent for."""
@@ -20,11 +20,11 @@ def dispensable(
 
     Uploads are as old as the last job that was made of them. The results of the job `spare` stay.
     """
-    needed = {source_of(job.submission) for job in live}
+    needed = {source for job in live for source in sources_of(job.submission)}
     last: dict[str, int] = {}
     found: list[tuple[int, int, Entry | Upload]] = []
     for entry in entries:
-        last[entry.source] = entry.number
+        last.update(dict.fromkeys(entry.sources, entry.number))
         if entry.state is State.DONE and not entry.removed and entry.id != spare and f"job:{entry.id}" not in needed:
             found.append((entry.number, 0, entry))
     for upload in uploads:

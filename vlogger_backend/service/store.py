@@ -66,7 +66,7 @@ class Entry:
     """The little of a job that is kept in memory for each, however old.
 
     size   : bytes of its results
-    source : the sound or the take that it is made from, as the submission names it; "" if there is none
+    source : the files that it is made from, as the submission names them, one a line
     key    : the idempotency key
     """
 
@@ -77,6 +77,10 @@ class Entry:
     size: int = 0
     source: str = ""
     key: str | None = None
+
+    @property
+    def sources(self) -> list[str]:
+        return self.source.splitlines()
 
 
 class Store:

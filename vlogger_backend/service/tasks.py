@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
 from ..request import Body
-from ..work.task import Animate, MakeCharacter, Render, Task
-from .jobs import AnimateJob, RenderJob, Submission
+from ..work.task import Animate, MakeCharacter, MakePortrait, PaintShot, Render, Task
+from .jobs import AnimateJob, CharacterJob, PortraitJob, RenderJob, ShotJob, Submission
 from .progress import Stage
 
 LaneName = Literal["curves", "pictures"]
@@ -19,26 +20,48 @@ def lane_of(submission: Submission) -> LaneName:
     """Curves have a worker of their own, so that they never wait for pictures."""
     if isinstance(submission, AnimateJob):
         return "pictures" if submission.products else "curves"
-    if isinstance(submission, RenderJob):
-        return "pictures"
-    return "curves" if submission.body == Body() else "pictures"  # another body takes minutes to build
+    if isinstance(submission, CharacterJob) and submission.body == Body():  # another body takes minutes to build
+        return "curves"
+    return "pictures"
 
 
-def source_of(submission: Submission) -> str:
-    """The sound or take that it is made from, as the client names it; "" if there is none."""
-    if isinstance(submission, AnimateJob):
-        return submission.request.audio
-    return submission.take if isinstance(submission, RenderJob) else ""
+def sources_of(submission: Submission) -> tuple[str, ...]:
+    """The files that it is made from, as the client names them."""
+    match submission:
+        case AnimateJob():
+            return (submission.request.audio,)
+        case RenderJob():
+            return (submission.take,)
+        case PortraitJob():
+            return (submission.photo,)
+        case ShotJob():
+            painting = submission.painting
+            described = painting.renderer if painting.renderer.lower().endswith(".toml") else ""
+            named = (submission.take, submission.portrait, submission.sound, painting.background_file, described)
+            return tuple(name for name in named if name)
+        case CharacterJob():
+            return ()
 
 
-def task_of(submission: Submission, folder: Path, source: Path) -> Task:
-    """The worker's task: `folder` is where its files go, `source` where its sound or take is."""
-    if isinstance(submission, AnimateJob):
-        products = tuple(f".{product}" for product in submission.products)
-        return Animate(folder, submission.request, source, products, pieces=True)
-    if isinstance(submission, RenderJob):
-        return Render(folder, source, submission.camera, submission.body, submission.first, submission.last)
-    return MakeCharacter(folder, submission.body)
+def task_of(submission: Submission, folder: Path, places: Mapping[str, Path]) -> Task:
+    """The worker's task: `folder` is where its files go, `places` where each of its sources is."""
+    match submission:
+        case AnimateJob():
+            products = tuple(f".{product}" for product in submission.products)
+            return Animate(folder, submission.request, places[submission.request.audio], products, pieces=True)
+        case RenderJob():
+            place = places[submission.take]
+            return Render(folder, place, submission.camera, submission.body, submission.first, submission.last)
+        case PortraitJob():
+            return MakePortrait(folder, places[submission.photo], submission.face, submission.name)
+        case ShotJob():
+            painting, video = submission.painting, submission.video
+            renderer, background = (str(places.get(name, name)) for name in (painting.renderer, painting.background))
+            painting = replace(painting, renderer=renderer, background=background)
+            sound = None if submission.sound is None else places[submission.sound]
+            return PaintShot(folder, places[submission.take], places[submission.portrait], painting, video, sound)
+        case CharacterJob():
+            return MakeCharacter(folder, submission.body)
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,13 @@ LONGEST_NAME = 200
 _BLOCK = 1 << 20
 _SPARE = 200 << 20
 """Bytes of the disk that uploads leave to others."""
-_KINDS: dict[str, FileKind] = {".npz": "take", ".png": "picture", ".jpg": "picture", ".webp": "picture"}
+_KINDS: dict[str, FileKind] = {
+    ".npz": "take",
+    ".png": "picture",
+    ".jpg": "picture",
+    ".webp": "picture",
+    ".portrait": "portrait",
+}
 
 
 @dataclass(frozen=True)

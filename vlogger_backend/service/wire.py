@@ -13,7 +13,7 @@ from annotated_types import Interval, MaxLen
 from pydantic import ConfigDict, Field
 
 from ..errors import InputError
-from .jobs import AnimateJob, CharacterJob, Job, RenderJob, State, Submission
+from .jobs import AnimateJob, CharacterJob, Job, PortraitJob, RenderJob, ShotJob, State, Submission
 
 _LONGEST_SUBMISSION = 16_384
 """Bytes of a submission that still goes with every answer about its job."""
@@ -21,7 +21,7 @@ _LONGEST_SUBMISSION = 16_384
 _KEPT = 1000
 """Jobs whose JSON is kept."""
 
-KINDS = ("animate", "render", "character")
+KINDS = ("animate", "render", "character", "portrait", "shot")
 Priority = Annotated[int, Interval(ge=-100, le=100)]
 Label = Annotated[str, MaxLen(200)]
 
@@ -51,15 +51,27 @@ class PostedCharacter(CharacterJob, _Posted):
     kind: Literal["character"] = field(kw_only=True)
 
 
-Posted = Annotated[PostedAnimate | PostedRender | PostedCharacter, Field(discriminator="kind")]
+@dataclass(frozen=True)
+class PostedPortrait(PortraitJob, _Posted):
+    kind: Literal["portrait"] = field(kw_only=True)
 
 
-def submission_of(posted: PostedAnimate | PostedRender | PostedCharacter) -> Submission:
+@dataclass(frozen=True)
+class PostedShot(ShotJob, _Posted):
+    kind: Literal["shot"] = field(kw_only=True)
+
+
+_AnyPosted = PostedAnimate | PostedRender | PostedCharacter | PostedPortrait | PostedShot
+Posted = Annotated[_AnyPosted, Field(discriminator="kind")]
+
+
+def submission_of(posted: _AnyPosted) -> Submission:
     """What the queue takes.
 
     Raises InputError for text that is none: half a surrogate pair, or a path with a null in it.
     """
-    kind = next(kind for kind in (AnimateJob, RenderJob, CharacterJob) if isinstance(posted, kind))
+    kinds = (AnimateJob, RenderJob, CharacterJob, PortraitJob, ShotJob)
+    kind = next(kind for kind in kinds if isinstance(posted, kind))
     submission = kind(**{f.name: getattr(posted, f.name) for f in fields(kind)})
     text = json.dumps(asdict(submission), ensure_ascii=False) + posted.label
     if "\\u0000" in text or any("\ud800" <= character <= "\udfff" for character in text):
@@ -79,11 +91,11 @@ class JobAnswer:
 
     id: str
     number: int
-    kind: Literal["animate", "render", "character"]
+    kind: Literal["animate", "render", "character", "portrait", "shot"]
     state: State
     priority: int
     label: str
-    submission: AnimateJob | RenderJob | CharacterJob | None
+    submission: Submission | None
     revision: int
     attempt: int
     stage: str

@@ -9,6 +9,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import asdict, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,7 +29,9 @@ from .task import (
     FileDone,
     FrameDone,
     MakeCharacter,
+    MakePortrait,
     MakeProducts,
+    PaintShot,
     PreviewDone,
     Render,
     Task,
@@ -79,6 +82,10 @@ def run_task(task: Task, kept: Kept, tell: Tell, progress: Progress) -> Done:
         result = _make_products(task, tell, progress)
     elif isinstance(task, Render):
         result = _render(task, tell, progress)
+    elif isinstance(task, MakePortrait):
+        result = _make_portrait(task, tell, progress)
+    elif isinstance(task, PaintShot):
+        result = _paint_shot(task, tell, progress)
     else:
         result = _make_character(task, tell, progress)
     return Done({**result, "elapsed": round(time.perf_counter() - started, 3)})
@@ -150,6 +157,40 @@ def _render(task: Render, tell: Tell, progress: Progress) -> dict[str, Any]:
             preview(picture)
             count += 1
     return {"frames": count}
+
+
+def _make_portrait(task: MakePortrait, tell: Tell, progress: Progress) -> dict[str, Any]:
+    from ..portraits.making import affirmed_now, make_portrait
+    from ..portraits.sheet import write_sheet
+    from ..portraits.storage import write_portrait
+
+    portrait = make_portrait(task.photo, affirmed_now(), task.face, progress)
+    portrait = replace(portrait, name=task.name or portrait.name)
+    sheet, path = task.folder / "fit.png", task.folder / "portrait.portrait"
+    write_sheet(portrait, sheet)
+    tell(FileDone(sheet.name))
+    write_portrait(portrait, path)
+    tell(FileDone(path.name))
+    return {"error": asdict(portrait.fit.error), "consent": asdict(portrait.consent)}
+
+
+def _paint_shot(task: PaintShot, tell: Tell, progress: Progress) -> dict[str, Any]:
+    from ..products import sound_if_there
+    from ..renderers.paint import paint_shot
+
+    preview = _Preview(task.folder / "preview.jpg", tell)
+    video = task.folder / "shot.mp4"
+    sound, complaint = sound_if_there(task.take, task.sound) if task.video else (None, "")
+
+    def watch(frame: int, picture: NDArray[np.uint8]) -> None:
+        tell(FrameDone(frame))
+        preview(picture)
+
+    outputs = [task.folder / "frames", *([video] if task.video else [])]
+    painted = paint_shot(outputs, task.take, task.portrait, task.painting, sound, progress, watch, keep=False)
+    if task.video:
+        tell(FileDone(video.name))
+    return {"frames": painted.frames, "note": complaint}
 
 
 def _make_character(task: MakeCharacter, tell: Tell, progress: Progress) -> dict[str, Any]:

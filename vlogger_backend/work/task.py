@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..camera import Camera
+from ..painting import Painting
 from ..request import Body, Request
 
 
@@ -61,7 +62,35 @@ class MakeCharacter:
     body: Body
 
 
-Task = Animate | MakeProducts | Render | MakeCharacter
+@dataclass(frozen=True)
+class MakePortrait:
+    """Fit the photo, to whose use its user has affirmed consent, into `folder/portrait.portrait` and `folder/fit.png`.
+
+    `face` says which face is meant, from 1 and from the left; `name` what the portrait is called.
+    """
+
+    folder: Path
+    photo: Path
+    face: int | None = None
+    name: str = ""
+
+
+@dataclass(frozen=True)
+class PaintShot:
+    """Paint the take as the portrait performs it, as `folder/frames/000000.png` and on, by the take's numbers.
+
+    With `video`, `folder/shot.mp4` too, with `sound`, or else the take's own if it is where it was.
+    """
+
+    folder: Path
+    take: Path
+    portrait: Path
+    painting: Painting
+    video: bool = False
+    sound: Path | None = None
+
+
+Task = Animate | MakeProducts | Render | MakeCharacter | MakePortrait | PaintShot
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Any, get_type_hints
 
-from ..camera import Camera
+from ..camera import camera_from_dict
+from ..painting import painting_from_dict
 from ..request import Body, request_from_dict
 from .task import (
     Advanced,
@@ -25,7 +26,9 @@ from .task import (
     FileDone,
     FrameDone,
     MakeCharacter,
+    MakePortrait,
     MakeProducts,
+    PaintShot,
     PreviewDone,
     Render,
     Task,
@@ -94,11 +97,15 @@ def _task(data: dict[str, Any]) -> Task:
     if kind == MakeProducts.__name__:
         take, sound = Path(data["take"]), Path(data["sound"])
         return MakeProducts(**{**data, "take": take, "sound": sound, "products": tuple(data["products"])})
+    if kind == MakePortrait.__name__:
+        return MakePortrait(**{**data, "photo": Path(data["photo"])})
+    if kind == PaintShot.__name__:
+        files = {name: Path(data[name]) for name in ("take", "portrait")}
+        heard = None if data["sound"] is None else Path(data["sound"])
+        return PaintShot(**{**data, **files, "painting": painting_from_dict(data["painting"]), "sound": heard})
     body = None if data["body"] is None else Body(**data["body"])
     if kind == Render.__name__:
-        camera = data["camera"]
-        poses = tuple(tuple(pose) for pose in camera["poses"])
-        camera = Camera(**{**camera, "poses": poses, "fields": tuple(camera["fields"])})
+        camera = camera_from_dict(data["camera"])
         return Render(**{**data, "take": Path(data["take"]), "camera": camera, "body": body})
     return MakeCharacter(data["folder"], body or Body())
 
