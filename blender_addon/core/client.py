@@ -70,7 +70,7 @@ class Client:
     def submit(self, job: Mapping[str, Any], folder: Path, label: str = "", priority: int = 0) -> JobHandle:
         """Submit a job as docs/service.md describes it. Results are put into `folder`, which is made if need be.
 
-        Each Path in `job` is sent to the service and replaced by its name there.
+        Each Path in `job` is sent to the service and replaced by its name there; a Written is written before.
         """
         whole = {**copy.deepcopy(dict(job)), "label": label, "priority": priority}
         return self._follow(JobHandle(label, folder, None, self._cancel), whole)

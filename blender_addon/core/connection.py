@@ -158,9 +158,9 @@ class Connection:
                 return f"upload:{self._json(self._read(response))['id']}"
         except KeyError as error:
             raise self._nonsense("an upload without an id") from error
-        except RefusedError:
+        except RefusedError as refusal:
             self.close()  # it may have been refused before all was sent
-            raise
+            raise RefusedError(f"{file.name}: {refusal}", refusal.status, refusal.code) from refusal
 
     def download(self, path: str, part: Path, tell: Callable[[float], bool] = lambda done: True) -> None:
         """Fetch the bytes at `path` into `part`, going on after those that `part` has already.

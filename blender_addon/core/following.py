@@ -25,6 +25,7 @@ from .jobs import (
     Snapshot,
     Update,
     View,
+    Written,
     read_snapshot,
 )
 from .keeper import Keeper, Line
@@ -62,6 +63,7 @@ class Follower:
         self._cancelled = threading.Event()
         self._closed = threading.Event()
         self._files: set[str] = set()
+        self._names: dict[str, str] = {}
         self._pieces = self._frames = self._curve_frames = 0
 
     def run(self) -> None:
@@ -108,7 +110,13 @@ class Follower:
         self._fetch(snapshot)
         if snapshot.view.state == "done" and snapshot.removed:
             raise JobGoneError("The results of this job were removed to make room. Make it again.")
-        self._end(snapshot.view.state, JobFailedError(snapshot.error) if snapshot.error else None)
+        self._end(snapshot.view.state, JobFailedError(self._in_names(snapshot.error)) if snapshot.error else None)
+
+    def _in_names(self, sentence: str) -> str:
+        """A sentence of the service's, with files by their own names."""
+        for upload, name in self._names.items():
+            sentence = sentence.replace(upload, name)
+        return sentence
 
     def _take_back(self) -> None:
         """Cancel the job, wherever it is; even one whose submission was interrupted, as the service may have it."""
@@ -124,10 +132,17 @@ class Follower:
         self._end("cancelled", None)
 
     def _uploaded(self, value: Any) -> Any:
-        """`value` with each Path in it sent to the service and replaced by the upload's name."""
+        """`value` with each Path, or Written, in it sent to the service and replaced by the upload's name."""
+        if isinstance(value, Written):
+            if value.write is not None:
+                self._move(stage=f"Writing {value.path.name}", done=0.0)
+                value.write()
+            return self._uploaded(value.path)
         if isinstance(value, Path):
             self._move(stage=f"Sending {value.name}", done=0.0)
-            return self._line.call(lambda connection: connection.upload(value, self._sending))
+            upload = self._line.call(lambda connection: connection.upload(value, self._sending))
+            self._names[upload] = value.name
+            return upload
         if isinstance(value, Mapping):
             return {key: self._uploaded(item) for key, item in value.items()}
         if isinstance(value, list | tuple):

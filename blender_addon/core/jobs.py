@@ -30,6 +30,14 @@ class JobGoneError(AddonError):
 
 
 @dataclass(frozen=True)
+class Written:
+    """A file for the service that is still to be written: `write` does it, in a thread; None if it is there."""
+
+    path: Path
+    write: Callable[[], None] | None = None
+
+
+@dataclass(frozen=True)
 class View:
     """How far a job is: what the panel shows while it is under way. `left` are the seconds until the stage is done."""
 

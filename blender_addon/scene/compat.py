@@ -149,6 +149,11 @@ def strip_frames(strip: Any) -> StripFrames:
     )
 
 
+def is_retimed(strip: Any) -> bool:
+    """Whether a strip plays at another speed than its file. Since 4.0 by keys, before that by one factor."""
+    return bool(len(getattr(strip, "retiming_keys", ()))) or getattr(strip, "speed_factor", 1.0) != 1.0
+
+
 def slot_for(action: Any, id_block: Any) -> Any:
     """The slot of an Action that was made for a data-block; None before 4.4, or if it has none."""
     if not SLOTS or action is None:

@@ -50,13 +50,15 @@ def rig_in_steps(armature: Any) -> Generator[bool, None, Rig]:
 
 
 def check_rig(armature: Any) -> None:
-    """Raises AddonError if the object is no armature, has no bones, or is being edited."""
+    """Raises AddonError if the object is no armature, has no bones, no size, or is being edited."""
     if armature is None or armature.type != "ARMATURE":
         raise AddonError("This is not an armature. Select the armature of the character.")
     if armature.mode == "EDIT":
         raise AddonError(f"{armature.name} is in Edit Mode. Leave it with Tab, then try again.")
     if not armature.data.bones:
         raise AddonError(f"{armature.name} has no bones. Select the armature of the character.")
+    if not min(abs(part) for part in armature.matrix_world.to_scale()) > 0:
+        raise AddonError(f"{armature.name} is scaled to nothing. Give it a scale that is not 0, in its sidebar.")
 
 
 def _bones(bones: Any) -> tuple[Bone, ...]:

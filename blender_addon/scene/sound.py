@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import os
 import wave
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 import bpy
 
 from ..core.errors import AddonError
-from .compat import strip_frames, strips_of
+from .compat import is_retimed, strip_frames, strips_of
 
 Source = Literal["strip", "speaker", "file"]
 
@@ -26,6 +27,7 @@ class SceneSound:
     frame  : the scene's frame on which it is first heard
     skip   : seconds of the file before that, cut away by a strip's handle
     length : seconds that are heard from there; None is to the end of the file
+    retimed: whether it plays at another speed than the file
     """
 
     name: str
@@ -34,6 +36,7 @@ class SceneSound:
     frame: float
     skip: float = 0.0
     length: float | None = None
+    retimed: bool = False
 
 
 def sounds_in(scene: Any) -> Iterator[SceneSound]:
@@ -57,6 +60,7 @@ def of_strip(scene: Any, strip: Any) -> SceneSound:
         frame=frames.seen,
         skip=max((frames.seen - frames.content) / rate, 0.0),
         length=(frames.end - frames.seen) / rate if cut_at_end else None,
+        retimed=is_retimed(strip),
     )
 
 
@@ -80,24 +84,48 @@ def of_file(scene: Any, path: str) -> SceneSound:
     return SceneSound(file.stem, "file", file, scene.frame_current)
 
 
-def heard_file(sound: SceneSound, scene: Any, folder: Path) -> Path:
-    """The file with just what is heard: the sound's own, or a new `.wav` in `folder` if it is cut or packed.
+@dataclass(frozen=True)
+class Heard:
+    """The file with just what is heard of a sound. `write` writes it, in any thread; None if it is there already.
 
-    Raises AddonError if the sound's file is gone, or its part can't be cut out.
+    `write` raises AddonError if it can't be written, or the sound can't be read.
     """
-    path = sound.path
-    if path is None:
-        path = _unpacked(sound, scene, folder)
-    if not path.is_file():
+
+    path: Path
+    write: Callable[[], None] | None = None
+
+
+def heard_of(sound: SceneSound, scene: Any, folder: Path) -> Heard:
+    """What is heard of a sound: its own file, or one in `folder` that is to be written if it is cut or packed.
+
+    Raises AddonError if the sound's file is gone, or plays at another speed.
+    """
+    if sound.retimed:
         raise AddonError(
-            f"The sound of {sound.name} is no longer at {path}. Set its path in its properties, or use "
-            "File > External Data > Find Missing Files."
+            f"The strip {sound.name} plays at another speed than its file. Write what is heard to a file (Render > "
+            "Render Audio), and pick that."
         )
+    if sound.path is None:
+        name, data = _packed(sound, scene)
+        whole = folder / name
+        unpack = partial(_unpack, data, whole)
+    else:
+        whole, unpack = sound.path, None
+        if not whole.is_file():
+            raise AddonError(
+                f"The sound of {sound.name} is no longer at {whole}. Set its path in its properties, or use "
+                "File > External Data > Find Missing Files."
+            )
     if not sound.skip and sound.length is None:
-        return path
-    cut = folder / f"{sound.name}.wav"
-    _cut(path, cut, sound.skip, sound.length)
-    return cut
+        return Heard(whole, unpack)
+    cut = folder / f"{whole.stem} cut.wav"
+
+    def write() -> None:
+        if unpack is not None:
+            unpack()
+        _cut(whole, cut, sound.skip, sound.length)
+
+    return Heard(cut, write)
 
 
 def place_sound(scene: Any, name: str, path: Path, frame: float, frames: int) -> bool:
@@ -135,15 +163,24 @@ def _file(sound: Any) -> Path | None:
     return Path(os.path.normpath(bpy.path.abspath(sound.filepath, library=sound.library)))
 
 
-def _unpacked(sound: SceneSound, scene: Any, folder: Path) -> Path:
+def _packed(sound: SceneSound, scene: Any) -> tuple[str, bytes]:
+    """The name and the bytes of a sound's file that is inside the blend file."""
     for data in bpy.data.sounds:
         users = [strip.name for strip in strips_of(scene) if strip.type == "SOUND" and strip.sound == data]
         users += [thing.name for thing in scene.objects if thing.type == "SPEAKER" and thing.data.sound == data]
         if data.packed_file and sound.name in users:
-            path = folder / (Path(data.filepath.replace("\\", "/")).name or f"{sound.name}.wav")
-            path.write_bytes(data.packed_file.data)
-            return path
+            return Path(data.filepath.replace("\\", "/")).name or "sound.wav", data.packed_file.data
     raise AddonError(f"The sound {sound.name} is no longer in the scene. Pick it again.")
+
+
+def _unpack(data: bytes, path: Path) -> None:
+    try:
+        path.write_bytes(data)
+    except OSError as error:
+        raise AddonError(
+            f"The packed sound can't be written to {path.parent} ({error.strerror or error}). Free some space there, "
+            "or save the blend file elsewhere."
+        ) from error
 
 
 def _cut(path: Path, cut: Path, skip: float, length: float | None) -> None:

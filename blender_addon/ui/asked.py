@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import bpy
 
 from ..core.errors import AddonError
+from ..core.jobs import Written
 from ..core.service_process import LocalService
 from ..scene.obstacles import check_free
 from ..scene.overrides import free_faces
@@ -30,17 +32,28 @@ class Asked:
 
     request : as the service takes it, with the path of the sound
     sound   : the label and the file of the sound that is to be put into the sequencer, None if none is
+    write   : writes the sound's file, in any thread; None if it is there
     """
 
     request: dict[str, Any]
     sound: tuple[str, Path] | None
+    write: Callable[[], None] | None = None
 
 
-def ask(context: Any, armature: Any, take: Any, asked: Asked) -> None:
-    """Have the service make a take that is in the rig's list. Raises AddonError if it can't be asked."""
+def ask(context: Any, armature: Any, take: Any, what: Callable[[Path], Asked]) -> None:
+    """Have the service make a take that is in the rig's list; `what` says what is asked for, given the take's folder.
+
+    Raises AddonError if it can't be asked.
+    """
     part = _part(context.scene, armature, take)
     folder = take_folder(armature, take)
-    job = {"kind": "animate", "request": {**asked.request, "audio": Path(asked.request["audio"])}}
+    try:
+        asked = what(folder)
+    except AddonError:
+        folder.rmdir()
+        raise
+    path = Path(asked.request["audio"])
+    job = {"kind": "animate", "request": {**asked.request, "audio": Written(path, asked.write)}}
     session().animate(job, folder, part, asked.sound)
     take.path, take.job, take.said = str(folder / "take.npz"), SENDING, ""
     sound = [asked.sound[0], str(asked.sound[1])] if asked.sound else None

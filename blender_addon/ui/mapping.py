@@ -51,18 +51,28 @@ class Mappings:
         names = tuple(bone.name for bone in rig.bones), tuple((face.name, face.keys) for face in rig.faces)
         if anew or (armature, names) not in self._found:
             mapping = yield from matching(rig)
+            faceless = _faceless(rig, mapping)
             mapping, notes = yield from usable(bpy.data.scenes[scene], bpy.data.objects[armature], mapping)
             if not mapping.bones and not mapping.face:
                 raise AddonError(
                     f"{armature} has neither bones nor shape keys that a take could move. Open Rig in the panel "
                     "and assign them."
                 )
-            self._found[armature, names] = mapping, tuple(notes)
+            self._found[armature, names] = mapping, (*notes, *faceless)
         return Driven(rig, *self._found[armature, names])
 
     def forget(self) -> None:
         """After a correction, or with another file."""
         self._found.clear()
+
+
+def _faceless(rig: Rig, mapping: RigMapping) -> list[str]:
+    """That the face of a rig does little or nothing, which is easily taken for a fault."""
+    if mapping.face:
+        return []
+    why = "None of its shape keys is known" if any(face.keys for face in rig.faces) else "No mesh of it has shape keys"
+    does = "its face is moved by bones alone" if mapping.jaw is not None else "its face stays still"
+    return [f"{why}, so {does}: see Rig in the panel."]
 
 
 def finder(rig: Rig) -> Callable[[], RigMapping]:

@@ -52,7 +52,7 @@ class VLOGGER_OT_make_again(_AskedOperator):
         sound = Path(str(asked.request.get("audio")))
         if not sound.is_file():
             raise AddonError(f"The sound of {take.name} is no longer at {sound}. Pick it anew, and animate.")
-        ask(context, armature, take, asked)
+        ask(context, armature, take, lambda folder: asked)
         return ""
 
 

@@ -2,6 +2,7 @@
 
 import json
 import random
+from pathlib import Path
 from typing import Any
 
 from bpy.props import BoolProperty, FloatProperty
@@ -12,12 +13,12 @@ from ..core.simplify import Bound
 from ..scene import sound as sounds
 from ..scene.compat import put_on_track
 from ..scene.rigs import face_meshes
-from ..scene.sound import SceneSound, rate_of
+from ..scene.sound import SceneSound, heard_of, rate_of
 from .asked import Asked, ask, asked_for, is_waiting
 from .chosen import why_no_service
 from .operator import Operator, no_rig, rig_of
 from .session import push_undo, session
-from .takes import DIALS, add_take, forget_take, show_take, shown_take, take_file, takes_folder
+from .takes import DIALS, add_take, forget_take, show_take, shown_take, take_file
 
 _STYLE = ("energy", "gesture", "head", "gaze", "blink")
 _USUAL = {name: Dials.__dataclass_fields__[name].default for name in DIALS}
@@ -61,23 +62,28 @@ class VLOGGER_OT_animate(Operator):
     def run(self, context: Any) -> str:
         scene, armature, settings = context.scene, rig_of(context), context.scene.vlogger
         sound = chosen_sound(scene)
-        path = sounds.heard_file(sound, scene, takes_folder())
+        before = settings.seed
         if self.another:
             settings.seed = random.randrange(1, 100_000)
         request = {
-            "audio": str(path),
             "text": settings.text.strip() or None,
             "language": settings.language,
             "fps": min(max(rate_of(scene), 1.0), 240.0),
             "seed": settings.seed,
             "style": {name: getattr(settings, name) for name in _STYLE},
         }
-        placed = (sound.name, path) if settings.place_sound and sound.source == "file" else None
+
+        def what(folder: Path) -> Asked:
+            heard = heard_of(sound, scene, folder)
+            placed = (sound.name, heard.path) if settings.place_sound and sound.source == "file" else None
+            return Asked({**request, "audio": str(heard.path)}, placed, heard.write)
+
         chosen = armature.vlogger_take
         take = add_take(armature, f"{sound.name} {settings.seed}" if settings.seed else sound.name, sound.frame)
         try:
-            ask(context, armature, take, Asked(request, placed))
+            ask(context, armature, take, what)
         except Exception:
+            settings.seed = before
             armature.vlogger_takes.remove(len(armature.vlogger_takes) - 1)
             armature.vlogger_take = chosen
             raise

@@ -62,4 +62,8 @@ def no_rig(context: Any) -> str:
     """Why there is no rig, "" if there is one."""
     if rig_of(context) is not None:
         return ""
+    active = context.object
+    if active is not None and active.instance_collection is not None:
+        how = "Library Override > Make" if active.instance_collection.library else "Apply > Make Instances Real"
+        return f"{active.name} is an instance of a collection, which can't be animated: use Object > {how}"
     return "There is no rig: select an armature, or add one with Add > Armature > VLOGGER Character"

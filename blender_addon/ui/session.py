@@ -469,6 +469,9 @@ class Session:
         remember_actions(armature, take, performing.homes, part.dials)
         for action in actions_of(take):
             action.name = take.name
+        if part.reach is None and performing.notes:  # it came from a file
+            before = [self.notice.sentence] if self.notice is not None and self.notice.error is None else []
+            self.notice = Notice(" ".join([*before, *performing.notes]))
         self._landed(take.name)
 
     def _landed(self, name: str) -> None:

@@ -6,7 +6,7 @@ import json
 import re
 import uuid
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from itertools import count
 from pathlib import Path
@@ -164,13 +164,19 @@ def take_file(take: Any) -> Path | None:
 def takes_folder() -> Path:
     """Where takes are kept: beside the blend file, or in the add-on's folder while that has no name."""
     folder = Path(bpy.path.abspath("//vlogger")) if bpy.data.filepath else user_folder() / "takes"
-    try:
+    with _keeping(folder):
         folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+@contextmanager
+def _keeping(folder: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise AddonError(
             f"Takes can't be kept in {folder} ({error.strerror}). Save the blend file elsewhere."
         ) from error
-    return folder
 
 
 def take_folder(armature: Any, take: Any) -> Path:
@@ -178,7 +184,7 @@ def take_folder(armature: Any, take: Any) -> Path:
     name = safe_name(f"{armature.name} {take.name}")
     for i in count(1):
         folder = takes_folder() / (name if i == 1 else f"{name} {i}")
-        with suppress(FileExistsError):  # that of a take of another rig or another blend file
+        with _keeping(folder.parent), suppress(FileExistsError):  # that of a take of another rig or another blend file
             folder.mkdir()
             break
     return folder

@@ -7,6 +7,7 @@ import json
 import os
 import re
 import select
+import shutil
 import signal
 import socket
 import sys
@@ -38,6 +39,7 @@ from blender_addon.core.jobs import (
     Moved,
     ServiceChanged,
     Update,
+    Written,
     read_snapshot,
 )
 from blender_addon.core.service_process import LocalService, RemoteService, StartError
@@ -47,7 +49,7 @@ from blender_addon.core.version import API, VERSION
 LINE = "Maybe my papa bought a big puppy, and a map of Bombay."
 
 
-def animate(sound: Path, **more: object) -> dict[str, object]:
+def animate(sound: Path | Written, **more: object) -> dict[str, object]:
     return {"kind": "animate", "request": {"audio": sound, "text": LINE, **more}}
 
 
@@ -262,7 +264,7 @@ def test_what_the_service_refuses_is_told_in_its_words(kept, open_client: Opener
     (tmp_path / "x.wav").write_text("no sound at all")
     handles = {
         "frame rate|fps": client.submit(animate(line, fps=0.5), tmp_path),
-        "no sound": client.submit(animate(tmp_path / "x.wav"), tmp_path),
+        r"^x\.wav: .*no sound": client.submit(animate(tmp_path / "x.wav"), tmp_path),
         "There is no file": client.submit(animate(tmp_path / "y.wav"), tmp_path),
         "style": client.submit(animate(line, style=3), tmp_path),
     }
@@ -279,7 +281,28 @@ def test_a_damaged_sound_fails_the_job_with_a_reason(kept, open_client: Opener, 
     handle = client.submit(animate(tmp_path / "x.wav"), tmp_path / "out")
     news_of(client, handle)
     assert handle.state == "failed"
+    assert str(handle.error).startswith("x.wav ")
     assert str(handle.error).endswith(".")
+
+
+def test_a_file_is_written_in_a_thread_before_it_is_sent(kept, open_client: Opener, line, tmp_path):
+    client = open_client(kept)
+    threads = []
+
+    def write() -> None:
+        threads.append(threading.current_thread())
+        shutil.copy(line, tmp_path / "cut.wav")
+
+    def fail() -> None:
+        raise AddonError("The part can't be read.")
+
+    written = client.submit(animate(Written(tmp_path / "cut.wav", write)), tmp_path / "1")
+    failed = client.submit(animate(Written(tmp_path / "none.wav", fail)), tmp_path / "2")
+    news_of(client, written, failed)
+    assert (written.state, failed.state) == ("done", "failed")
+    assert threads
+    assert threads[0] is not threading.main_thread()
+    assert str(failed.error) == "The part can't be read."
 
 
 def test_a_folder_that_can_not_be_written_to(kept, open_client: Opener, line, tmp_path):

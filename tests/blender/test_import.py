@@ -35,6 +35,9 @@ def test_recordings_are_keyed_as_takes(blender, tmp_path):
 
     found = blender("import_files.py", tmp_path, EVERY)
     assert "not a BVH file" in str(found["bad"])
+    assert "Make Instances Real" in str(found["instance"])
+    assert "scaled to nothing" in str(found["no size"])
+    assert "No mesh of it has shape keys" in str(found["said"])
     assert len(found["after bad"]) == 0
     names = list(found["names"])
     for file in ("walk.bvh", "walk.npz"):

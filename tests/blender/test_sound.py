@@ -65,3 +65,9 @@ def test_a_packed_sound_of_a_speaker_is_unpacked(heard):
 def test_a_sound_that_has_moved_is_named_with_the_remedy(heard):
     assert str(Path("/nowhere/moved.wav")) in str(heard["moved"])
     assert "Missing Files" in str(heard["moved"])
+
+
+def test_a_sound_that_cannot_be_written_or_plays_at_another_speed_is_refused(heard):
+    assert "can't be written" in str(heard["no_room"])
+    assert "another speed" in str(heard["retimed"])
+    assert "Render Audio" in str(heard["retimed"])

@@ -41,10 +41,20 @@ def main(folder: str, every: str) -> dict[str, Any]:
 
     scene = bpy.context.scene
     scene.render.fps, scene.frame_current = 30, 1
+    instance = bpy.data.objects.new("Instance", None)
+    instance.instance_collection = bpy.data.collections.new("Person")
+    scene.collection.objects.link(instance)
+    bpy.context.view_layer.objects.active = instance
+    in_the_way = refused(Path(folder) / "bad.bvh")
+    bpy.data.objects.remove(instance)
     armature = build_character(bpy.context, box_person()).armature
     bpy.context.view_layer.objects.active = armature
     bpy.ops.wm.save_as_mainfile(filepath=str(Path(folder) / "scene.blend"))
-    found: dict[str, Any] = {"bad": refused(Path(folder) / "bad.bvh")}
+    found: dict[str, Any] = {"bad": refused(Path(folder) / "bad.bvh"), "instance": in_the_way}
+    armature.scale = (1, 0, 1)
+    bpy.context.view_layer.update()
+    found["no size"] = refused(Path(folder) / "walk.bvh")
+    armature.scale = (1, 1, 1)
     found["after bad"] = [take.name for take in armature.vlogger_takes]
 
     def places() -> Any:
@@ -74,6 +84,8 @@ def main(folder: str, every: str) -> dict[str, Any]:
     take.gesture = 1.0
     work()
     found["as before"] = np.abs(places() - before).max()
+    for mesh in armature.children:
+        mesh.shape_key_clear()
     session().longest_tick = 0.0
     bpy.ops.vlogger.import_take(filepath=str(Path(folder) / "long.bvh"), wait=False)
     work()

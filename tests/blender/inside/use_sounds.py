@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import wave
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,15 @@ from blender_addon.scene.compat import strip_frames, strips_of
 def length(path: Path) -> float:
     with wave.open(str(path)) as file:
         return file.getnframes() / file.getframerate()
+
+
+def heard(sound: sounds.SceneSound, scene: Any, folder: str) -> Path:
+    """The file, written in a thread, as the client does it."""
+    found = sounds.heard_of(sound, scene, Path(folder))
+    if found.write is not None:
+        with ThreadPoolExecutor(1) as thread:
+            thread.submit(found.write).result()
+    return found.path
 
 
 def refusal(act: Any) -> str:
@@ -44,7 +55,7 @@ def main(folder: str, path: str) -> dict[str, Any]:
         return {**found, "silent": str(error)}
     whole = sounds.of_strip(scene, strip)
     found["whole"] = [whole.frame, whole.skip, whole.length is None]
-    found["whole_is_the_file"] = str(sounds.heard_file(whole, scene, Path(folder))) == path
+    found["whole_is_the_file"] = str(heard(whole, scene, folder)) == path
 
     frames = strip_frames(strip)
     if hasattr(strip, "left_handle"):
@@ -53,7 +64,7 @@ def main(folder: str, path: str) -> dict[str, Any]:
         strip.frame_final_start, strip.frame_final_end = int(frames.content + 5), int(frames.content + 30)
     cut = sounds.of_strip(scene, strip)
     found["cut"] = [cut.frame, cut.skip, cut.length]
-    found["cut_length"] = length(sounds.heard_file(cut, scene, Path(folder)))
+    found["cut_length"] = length(heard(cut, scene, folder))
 
     found["placed"] = [
         sounds.place_sound(scene, "Other", Path(path), 40, 50),
@@ -69,10 +80,12 @@ def main(folder: str, path: str) -> dict[str, Any]:
     scene.collection.objects.link(speaker)
     packed = sounds.of_speaker(scene, speaker)
     found["packed"] = [packed.path is None, packed.frame == scene.frame_start]
-    found["packed_length"] = length(sounds.heard_file(packed, scene, Path(folder)))
+    found["packed_length"] = length(heard(packed, scene, folder))
     found["names"] = [sound.name for sound in sounds.sounds_in(scene)]
     strip.sound.filepath = "/nowhere/moved.wav"
-    found["moved"] = refusal(lambda: sounds.heard_file(sounds.of_strip(scene, strip), scene, Path(folder)))
+    found["moved"] = refusal(lambda: heard(sounds.of_strip(scene, strip), scene, folder))
+    found["no_room"] = refusal(lambda: heard(packed, scene, f"{folder}/none"))
+    found["retimed"] = refusal(lambda: heard(replace(whole, retimed=True), scene, folder))
     return found
 
 
