@@ -9,13 +9,13 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
-from scipy.interpolate import LinearNDInterpolator
 
 from ...avatars.avatar import Floats, Ints
 from ...portraits.landmarks import LEFT_EYE, LEFT_IRIS, LEFT_PUPIL, RIGHT_EYE, RIGHT_IRIS, RIGHT_PUPIL
 from .filling import polygon, smoothly
 from .flesh import Doubles, InPhoto, avatar_flesh, bone
 from .organs import Organ, flat, opaque, sampled, vertex_uv
+from .triangles import numbered, shares_in
 
 EYES = ((LEFT_EYE, LEFT_PUPIL, LEFT_IRIS), (RIGHT_EYE, RIGHT_PUPIL, RIGHT_IRIS))
 """Landmarks of each eye: its opening, its pupil, its iris' edge."""
@@ -47,26 +47,41 @@ def _eyeball(
     marks: tuple[tuple[int, ...], int, tuple[int, ...]],
 ) -> Organ:
     outline, pupil, iris = marks
-    used, numbered = np.unique(shown.avatar.faces[chosen], return_inverse=True)
+    used, numbered_faces = np.unique(shown.avatar.faces[chosen], return_inverse=True)
     uv = vertex_uv(shown.avatar, chosen, used)
     pixels = shown.pixels[used]
     rows, columns = np.mgrid[:_TEXELS, :_TEXELS]
     texels = (np.stack([columns, rows], axis=-1) + 0.5) / _TEXELS
-    places = LinearNDInterpolator(uv, pixels)(texels)
-    there = np.isfinite(places).all(axis=-1)
-    places = np.where(there[..., None], places, 0)
+    faces = numbered_faces.reshape(-1, 3).astype(np.int32)
+    numbers = numbered(uv[faces] * _TEXELS, (_TEXELS, _TEXELS))
+    there, at = numbers >= 0, faces[numbers]
+    shares = shares_in(texels.reshape(-1, 2), uv[at].reshape(-1, 3, 2)).reshape(*at.shape)
+    places = np.where(there[..., None], np.einsum("yxk,yxkc->yxc", shares, pixels[at]), 0)
     opening = polygon(landmarks[list(outline)], photo.shape[:2])
     known = there & (sampled(opening[..., None], places)[..., 0] > 0.98)
-    on_texture = LinearNDInterpolator(pixels, uv * _TEXELS)
-    centre, rim = on_texture(landmarks[pupil])[0], on_texture(landmarks[list(iris)])
+    texel = _below(landmarks[[pupil, *iris]], pixels[faces], shown.depths[used][faces], uv[faces] * _TEXELS)
+    centre, rim = texel[0], texel[1:]
     if not np.isfinite(centre).all():
         centre = np.full(2, _TEXELS / 2)
     radii = np.linalg.norm(rim - centre, axis=1)
     radius = float(np.nanmean(radii)) if np.isfinite(radii).any() else _USUAL_IRIS * _TEXELS
     ball = opaque(_whole(sampled(photo, places), known, centre, radius))
-    faces = numbered.reshape(-1, 3).astype(np.int32)
     flesh = avatar_flesh(shown.avatar, used.astype(np.int32))
     return Organ("eye", flesh, faces, flat(uv), ball, np.zeros(len(used), np.float32))
+
+
+def _below(points: Doubles, corners: Doubles, depths: Doubles, values: Doubles) -> Doubles:
+    """The `values` (F, 3, c) at the corners of triangles, at the nearest triangle (F, 3, 2) under each of `points`
+    (n, 2), as (n, c); not a number where there is none. `depths` (F, 3) are the corners'."""
+    found = np.full((len(points), values.shape[2]), np.nan)
+    for index, point in enumerate(points):
+        shares = shares_in(np.broadcast_to(point, (len(corners), 2)), corners)
+        missed = np.linalg.norm(np.einsum("fk,fkc->fc", shares, corners) - point, axis=1) > 1e-3
+        depth = np.where(missed, np.inf, (shares * depths).sum(axis=1))
+        nearest = int(depth.argmin())
+        if np.isfinite(depth[nearest]):
+            found[index] = shares[nearest] @ values[nearest]
+    return found
 
 
 def _whole(colour: Doubles, known: NDArray[np.bool_], centre: Doubles, radius: float) -> Doubles:

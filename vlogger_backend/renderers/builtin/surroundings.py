@@ -12,6 +12,7 @@ from scipy.spatial import Delaunay, cKDTree
 
 from ...avatars.avatar import Ints
 from .flesh import Doubles, Flesh, InPhoto, avatar_flesh, unseen
+from .triangles import numbered, shares_in
 
 _CELLS = 90
 """Of the grid, along the photo's longer side."""
@@ -52,7 +53,7 @@ def surroundings(
     step = max(height, width) / _CELLS
     points = _grid(width, height, step)
     person = ndimage.binary_dilation(matte > 2, iterations=int(1.5 * step))
-    numbers = _numbered(shown.pixels[used][region], matte.shape)
+    numbers = numbered(shown.pixels[used][region], matte.shape)
     inwards = ndimage.distance_transform_edt(numbers >= 0) / step
     beside = ndimage.distance_transform_edt(~openings) / step
     cells = shown.cells(points)
@@ -77,23 +78,13 @@ def _grid(width: int, height: int, step: float) -> Doubles:
     return np.column_stack([xs.ravel(), ys.ravel()])
 
 
-def _numbered(corners: Doubles, shape: tuple[int, ...]) -> Ints:
-    """Which of the triangles (n, 3, 2) is at each pixel (H, W); -1 where there is none."""
-    import cv2
-
-    picture = np.full(shape, -1, np.float32)
-    for number, triangle in enumerate(np.rint(corners * 16 - 8).astype(np.int32)):
-        cv2.fillConvexPoly(picture, triangle, (float(number),), shift=4)
-    return picture.astype(np.int32)
-
-
 def _followed(
     shown: InPhoto, points: Doubles, faces: Ints, face: Flesh, used: Ints, carriers: Ints, step: float
 ) -> Surroundings:
     """The grid's points as flesh: the first lie on the triangles `carriers` of the face, the others follow them."""
     count, fixed = len(points), len(carriers)
     smooth = _laplacian(faces, count)
-    shares = _shares(points[:fixed], shown.pixels[used][carriers])
+    shares = shares_in(points[:fixed], shown.pixels[used][carriers])
     carried = sparse.csr_matrix(
         (shares.ravel(), (np.repeat(np.arange(fixed), 3), carriers.ravel())), shape=(fixed, len(used))
     )
@@ -129,18 +120,6 @@ def _laplacian(faces: Ints, count: int) -> sparse.csr_matrix:
     graph = sparse.coo_matrix((np.ones(len(edges)), edges.T), shape=(count, count)).tocsr()
     graph = ((graph + graph.T) > 0).astype(np.float64)
     return (sparse.diags(np.asarray(graph.sum(axis=1)).ravel()) - graph).tocsr()
-
-
-def _shares(points: Doubles, corners: Doubles) -> Doubles:
-    """Barycentric coordinates (n, 3) of `points` (n, 2) in the triangles `corners` (n, 3, 2), none below zero."""
-    a, b, c = corners[:, 0], corners[:, 1], corners[:, 2]
-    u, v, w = b - a, c - a, points - a
-    area = u[:, 0] * v[:, 1] - u[:, 1] * v[:, 0]
-    area = np.where(np.abs(area) < 1e-9, 1e-9, area)
-    second = (w[:, 0] * v[:, 1] - w[:, 1] * v[:, 0]) / area
-    third = (u[:, 0] * w[:, 1] - u[:, 1] * w[:, 0]) / area
-    shares = np.clip(np.column_stack([1 - second - third, second, third]), 0, 1)
-    return np.asarray(shares / shares.sum(axis=1, keepdims=True))
 
 
 def _nearby_weights(shown: InPhoto, surface: NDArray[np.float32], points: Doubles, step: float) -> Doubles:
