@@ -55,7 +55,7 @@ def read_rhubarb(path: Path, fps: float) -> Take:
         cues = _cues(json.loads(path.read_text("utf-8-sig")))
     except FileNotFoundError as error:
         raise AddonError(f"There are no mouth cues at {path}. Choose another file.") from error
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise AddonError(
             f"{path} is not Rhubarb's JSON ({error}). Make it with: rhubarb -f json -o cues.json SOUND"
         ) from error
@@ -68,7 +68,10 @@ def read_rhubarb(path: Path, fps: float) -> Take:
 
 
 def _cues(data: Any) -> list[_Cue]:
-    cues = [_Cue(float(cue["start"]), float(cue["end"]), str(cue["value"])) for cue in data["mouthCues"]]
+    try:
+        cues = [_Cue(float(cue["start"]), float(cue["end"]), str(cue["value"])) for cue in data["mouthCues"]]
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError("it has no list of mouth cues, each with a start, an end and a value") from error
     if not cues:
         raise ValueError("it has no mouth cues")
     last = 0.0
