@@ -93,6 +93,15 @@ def test_a_video_has_sound_a_mark_and_credentials(take: Path, person: Path, tmp_
     assert found.credentials.statement["marked"] is True
 
 
+def test_something_can_stand_beside_each_frame(take: Path, person: Path, tmp_path: Path) -> None:
+    painting = warped(mark=False, last=1)
+    greys = [np.full((SIZE[1], 20, 3), 10 * frame, np.uint8) for frame in range(2)]
+    paint_shot([tmp_path / "both"], take, person, painting, beside=lambda frame: greys[frame])
+    paint_shot([tmp_path / "alone"], take, person, painting)
+    both, alone = (picture(tmp_path / name / "000001.png") for name in ("both", "alone"))
+    np.testing.assert_array_equal(both, np.hstack([greys[1], alone]))
+
+
 def test_no_mark_is_written_into_the_credentials(take: Path, person: Path, tmp_path: Path) -> None:
     for mark in (True, False):
         paint_shot([tmp_path / f"{mark}.png"], take, person, warped(first=1, last=1, mark=mark))

@@ -63,7 +63,7 @@ def demo(
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """The main job on a built-in line: take, .fbx, .glb, preview video and picture in one folder."""
+    """The main job on a built-in line: take, .fbx, .glb, preview, picture and the shot of a photo, in one folder."""
     from ..console import open_console
     from ..demo import run_demo
 

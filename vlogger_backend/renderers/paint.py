@@ -58,6 +58,7 @@ def paint_shot(
     progress: Progress = no_progress,
     watch: Callable[[int, Picture], None] | None = None,
     keep: bool = True,
+    beside: Callable[[int], Picture] | None = None,
 ) -> Painted:
     """Paint the take of one file performed by the portrait of another, into `outputs`, each as `Output.of` says; at
     most one of them is a video, which gets `sound`.
@@ -65,7 +66,8 @@ def paint_shot(
     Every frame has the invisible mark, if the painting doesn't leave it out, and every file content credentials.
     `watch` is called with each frame's number and picture (H, W, 3, or 4 if there is no background) when its own files
     are there. With `keep`, what was painted is kept if it is interrupted (by an exception of `progress`), and gone
-    on from. Memory doesn't grow with length.
+    on from. `beside` gives what stands left of each frame, in order: a picture (H, any width, 3), for shots with a
+    background. Memory doesn't grow with length.
 
     Raises InputError for whatever the user can mend.
     """
@@ -94,7 +96,7 @@ def paint_shot(
         _make(work)
         kept = _kept_frames(scene, work) if keep else 0
         frames: Frames = _painted(renderer, scene, work if keep else None, kept, progress)
-        frames = _signed(stack.enter_context(closing(frames)), scene, behind, provenance)
+        frames = _signed(stack.enter_context(closing(frames)), scene, behind, provenance, beside)
         for output in wanted:
             if not output.video:
                 frames = _into_files(frames, output, provenance, work)
@@ -198,13 +200,22 @@ def _read(path: Path, scene: Scene) -> Picture:
     return picture
 
 
-def _signed(frames: Frames, scene: Scene, behind: Background | None, provenance: Provenance) -> Frames:
+def _signed(
+    frames: Frames,
+    scene: Scene,
+    behind: Background | None,
+    provenance: Provenance,
+    beside: Callable[[int], Picture] | None,
+) -> Frames:
     """The frames over the background, with the mark."""
     poses, fields = scene.camera.over(scene.last - scene.first + 1)
     for frame, picture in frames:
         index = frame - scene.first
         back = None if behind is None else behind.behind(frame, poses[index], float(fields[index]))
-        yield frame, provenance.mark_frame(picture if back is None else over(picture, back))
+        shown = picture if back is None else over(picture, back)
+        if beside is not None:
+            shown = np.hstack([beside(frame), shown])
+        yield frame, provenance.mark_frame(shown)
 
 
 def over(picture: Picture, behind: NDArray[np.uint8]) -> Picture:
