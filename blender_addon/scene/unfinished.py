@@ -89,7 +89,7 @@ def _pose(owner: Any) -> list[float]:
 
 def _settings(owner: Any) -> dict[str, dict[str, float]]:
     """The numbers that are custom properties of an armature's bones: a control rig's switches."""
-    if owner.id_type == "KEY":
+    if isinstance(owner, bpy.types.Key):
         return {}
     found = {bone.name: {name: value for name, value in bone.items() if type(value) in (bool, int, float)}
              for bone in owner.pose.bones}  # fmt: skip
@@ -98,7 +98,7 @@ def _settings(owner: Any) -> dict[str, dict[str, float]]:
 
 def _set_pose(owner: Any, pose: NDArray[np.float32], settings: dict[str, dict[str, float]]) -> None:
     """Let it stand so again, unless there are other bones or keys now."""
-    for bone in owner.pose.bones if owner.id_type != "KEY" else ():
+    for bone in owner.pose.bones if not isinstance(owner, bpy.types.Key) else ():
         for name, value in settings.get(bone.name, {}).items():
             if bone.get(name, value) != value:
                 bone[name] = value
@@ -114,7 +114,8 @@ def _set_pose(owner: Any, pose: NDArray[np.float32], settings: dict[str, dict[st
 
 def _standing(owner: Any) -> Iterator[tuple[Any, str, NDArray[np.float32]]]:
     """What can be keyed: a collection of things, the name of a channel, and its values now."""
-    things, channels = (owner.key_blocks, {"value": 1}) if owner.id_type == "KEY" else (owner.pose.bones, _CHANNELS)
+    keys = isinstance(owner, bpy.types.Key)
+    things, channels = (owner.key_blocks, {"value": 1}) if keys else (owner.pose.bones, _CHANNELS)
     for channel, size in channels.items():
         values = np.empty(len(things) * size, np.float32)
         things.foreach_get(channel, values)
