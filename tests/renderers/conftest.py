@@ -1,0 +1,1 @@
+"""Beside this file are the modules that tests of renderers share: pytest finds them from here."""
