@@ -137,7 +137,7 @@ def main(folder: str, python: str, character: str, sound: str) -> dict[str, Any]
     shown = armature.animation_data.action
     armature.animation_data.action, pose = None, armature.pose.bones["head"]
     pose.rotation_quaternion = (0.8, 0.6, 0.0, 0.0)
-    settings.file, settings.text = repeated(sound, Path(folder) / "long.wav", 20), ""
+    settings.file, settings.text = repeated(sound, Path(folder) / "long.wav", 80), ""
     panel.animate(another=True)
     making, end = session().making[armature.name], time.monotonic() + PATIENCE
     while not making.performing.frames and making.ended is None and time.monotonic() < end:
