@@ -138,5 +138,10 @@ def _settled(smooth: sparse.csr_matrix, pull: Doubles, goal: Doubles, ends: Doub
     fixed = len(ends)
     free = smooth[fixed:]
     system = free[:, fixed:] + sparse.diags(pull[fixed:])
-    right = pull[fixed:, None] * goal[fixed:] - free[:, :fixed] @ ends
-    return np.vstack([ends, splu(system.tocsc()).solve(np.asarray(right))])
+    right = np.asarray(pull[fixed:, None] * goal[fixed:] - free[:, :fixed] @ ends)
+    solved = np.zeros_like(right)
+    there = right.any(axis=0)
+    # The system is symmetric and positive definite, which makes for few entries in its factors.
+    factors = splu(system.tocsc(), permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0, options={"SymmetricMode": True})
+    solved[:, there] = factors.solve(right[:, there])
+    return np.vstack([ends, solved])
