@@ -100,9 +100,7 @@ class Stage:
             crop = np.eye(4)
             crop[0, 0], crop[0, 3] = width / across, (width - 2 * left - across) / across
             crop[1, 1], crop[1, 3] = height / rows, (2 * above + rows - height) / rows
-            drawn = self._renderer.draw(
-                self._primitives, (across, rows), pose[:3, 3], crop @ projection, self.lighting
-            )
+            drawn = self._renderer.draw(self._primitives, (across, rows), pose[:3, 3], crop @ projection, self.lighting)
             picture[above : above + rows, left : left + across] = drawn[: height - above, : width - left]
         return picture
 
