@@ -16,6 +16,8 @@ Floats = NDArray[np.float32]
 
 _SMOOTHEST = 0.12
 """Standard deviation of the smoothing at 1, in seconds."""
+_LEAST_FRAMES = 0.1
+"""A smaller one weighs a frame's neighbours by nothing that a float can hold."""
 _SEALED = 0.02
 """The lips are closed where no more of the jaw's opening is left than this."""
 _SEAL_MARGIN = 0.06
@@ -52,8 +54,9 @@ def turn_dials(take: Take, dials: Dials) -> Take:
     """The take with the dials at these places. With all at their defaults, it is the same take."""
     if dials == Dials():
         return take
-    if dials.smoothing > 0:
-        take = _smoothed(take, dials.smoothing * _SMOOTHEST * take.fps)
+    deviation = dials.smoothing * _SMOOTHEST * take.fps
+    if deviation > _LEAST_FRAMES:
+        take = _smoothed(take, deviation)
     poses = take.poses.copy()
     for joint, name in enumerate(JOINT_NAMES):
         part = name.removeprefix("left_").removeprefix("right_")
