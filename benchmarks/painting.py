@@ -1,0 +1,62 @@
+"""How quick the built-in renderer is: `python benchmarks/painting.py PORTRAIT TAKE [--size 512] [--frames 60]`.
+
+Stage by stage, in milliseconds a frame, beside a plain copy of the photo as the least that a frame can cost.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections import defaultdict
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+
+from vlogger_backend.avatars.library import load_avatar
+from vlogger_backend.motion.take import read_take
+from vlogger_backend.portraits.storage import read_portrait
+from vlogger_backend.renderers.builtin.painter import Painter
+from vlogger_backend.renderers.builtin.puppet import Puppet
+from vlogger_backend.renderers.builtin.renderer import as_in_the_photo, straight
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("portrait", type=Path)
+    parser.add_argument("take", type=Path)
+    parser.add_argument("--size", type=int, default=512, help="of the square picture, in pixels")
+    parser.add_argument("--frames", type=int, default=60)
+    options = parser.parse_args()
+    portrait, motion = read_portrait(options.portrait), read_take(options.take).motion
+    size = (options.size, options.size)
+    poses, fields = portrait.fit.camera.over(1)
+    behind = np.zeros((*size, 3), np.uint8)
+    spent: dict[str, float] = defaultdict(float)
+    avatar = load_avatar()
+    started = time.perf_counter()
+    with closing(Puppet(avatar, portrait, size)) as puppet:
+        painter = Painter(portrait.picture, as_in_the_photo(puppet, portrait), 0)
+        ready = time.perf_counter() - started
+        count = min(options.frames, len(motion))
+        for index in range(count):
+            moments = [time.perf_counter()]
+            moment = motion.poses[index], motion.trans[index], motion.arkit[index]
+            frame = puppet.frame(*moment, poses[0], float(fields[0]))
+            moments.append(time.perf_counter())
+            painted = painter.paint(frame, behind)
+            moments.append(time.perf_counter())
+            straight(painted)
+            moments.append(time.perf_counter())
+            painted.copy()
+            moments.append(time.perf_counter())
+            for name, first, last in zip(("drawing", "painting", "alpha", "copy"), moments, moments[1:], strict=False):
+                spent[name] += last - first
+    for name, seconds in spent.items():
+        print(f"{name:10} {1e3 * seconds / count:7.1f} ms a frame")
+    rate = count / sum(seconds for name, seconds in spent.items() if name != "copy")
+    print(f"{rate:.1f} frames a second at {size[0]} x {size[1]}, after {ready:.1f} s to begin")
+
+
+if __name__ == "__main__":
+    main()
