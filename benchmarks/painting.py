@@ -18,7 +18,7 @@ from vlogger_backend.motion.take import read_take
 from vlogger_backend.portraits.storage import read_portrait
 from vlogger_backend.renderers.builtin.painter import Painter
 from vlogger_backend.renderers.builtin.puppet import Puppet
-from vlogger_backend.renderers.builtin.renderer import as_in_the_photo, straight
+from vlogger_backend.renderers.builtin.renderer import straight
 
 
 def main() -> None:
@@ -36,7 +36,7 @@ def main() -> None:
     avatar = load_avatar()
     started = time.perf_counter()
     with closing(Puppet(avatar, portrait, size)) as puppet:
-        painter = Painter(portrait.picture, as_in_the_photo(puppet, portrait), 0)
+        painter = Painter(portrait.picture, puppet.patches_in_photo(), 0)
         ready = time.perf_counter() - started
         count = min(options.frames, len(motion))
         for index in range(count):

@@ -36,7 +36,6 @@ from vlogger_backend.portraits.portrait import Consent, Portrait
 from vlogger_backend.portraits.tracking import track
 from vlogger_backend.renderers.builtin.painter import Painter
 from vlogger_backend.renderers.builtin.puppet import Puppet
-from vlogger_backend.renderers.builtin.renderer import as_in_the_photo
 
 Pictures = NDArray[np.uint8]
 LIPS = [*INNER_LIPS, *OUTER_LIPS]
@@ -63,8 +62,7 @@ def performed(portrait: Portrait, motion: Motion, weights: Path | None) -> tuple
     poses, fields = portrait.fit.camera.over(1)
     warped, painted = [], []
     with closing(Puppet(load_avatar(), portrait, (width, height))) as puppet:
-        at_rest = as_in_the_photo(puppet, portrait)
-        painter = Painter(portrait.picture, at_rest, 0, *([weights] if weights else []))
+        painter = Painter(portrait.picture, puppet.patches_in_photo(), 0, *([weights] if weights else []))
         for index in range(len(motion)):
             moment = motion.poses[index], motion.trans[index], motion.arkit[index]
             frame = puppet.frame(*moment, poses[0], float(fields[0]))

@@ -86,7 +86,7 @@ def random_pairs(rng: np.random.Generator, motions: list[Motion], frames: int) -
         portrait = _portrait(rng, person, camera, photo_arkit, photo)
         with closing(Puppet(load_head().avatar, portrait, (_SIZE, _SIZE))) as puppet:
             still = np.zeros(3, np.float32)
-            at_rest = puppet.frame(_still(), still, portrait.fit.arkit, poses[0], float(fields[0]))
+            photo_patches = cut(portrait.picture, puppet.patches_in_photo())
             found = []
             for _ in range(frames):
                 arkit, turned = _expression(rng, motions), _turned(rng)
@@ -96,7 +96,7 @@ def random_pairs(rng: np.random.Generator, motions: list[Motion], frames: int) -
                 truth = _drawn(stage, person, camera, turned, arkit)
                 found.append(_patches(frame, portrait, truth))
     before, parts, worn, after = (np.stack(values) for values in zip(*found, strict=True))
-    return Pairs(before, parts, worn, after, cut(portrait.picture, at_rest.patches))
+    return Pairs(before, parts, worn, after, photo_patches)
 
 
 _BLINKS = [ARKIT_INDEX["eyeBlinkLeft"], ARKIT_INDEX["eyeBlinkRight"]]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ...errors import InputError
 from ..surfaces import Picture
 from .network import FINENESS, SCALE, gate, known, new_network, new_schedule
-from .patches import PATCH, cut, put
+from .patches import PATCH, Patch, cut, put
 from .puppet import Frame
 
 if TYPE_CHECKING:
@@ -31,8 +31,8 @@ def _nothing() -> None:
 class Painter:
     """Loads the weights. Raises InputError if they are missing or damaged."""
 
-    def __init__(self, photo: Picture, at_rest: Frame, seed: int, weights: Path = WEIGHTS) -> None:
-        """`photo` (H, W, 3) is the portrait's, `at_rest` the frame in which the puppet is as in it.
+    def __init__(self, photo: Picture, patches: tuple[Patch, ...], seed: int, weights: Path = WEIGHTS) -> None:
+        """`photo` (H, W, 3) is the portrait's, `patches` are where mouth and eyes are in it.
 
         The noise is drawn from `seed` once for the whole shot, so that nothing flickers.
         """
@@ -40,7 +40,7 @@ class Painter:
 
         self._network = load_network(weights)
         self._schedule = new_schedule()
-        self._photo = _planes(cut(photo, at_rest.patches))
+        self._photo = _planes(cut(photo, patches))
         random = torch.Generator().manual_seed(seed)
         cells = PATCH // FINENESS
         self._noise = torch.randn(len(self._photo), 3 * FINENESS**2, cells, cells, generator=random)
@@ -115,7 +115,7 @@ def _over(picture: NDArray[np.uint8], behind: NDArray[np.uint8]) -> NDArray[np.u
     return np.asarray(np.rint(np.clip(shown, 0, 255)), np.uint8)
 
 
-def _changed(picture: Picture, patches: tuple[Any, ...], change: NDArray[np.float32]) -> Picture:
+def _changed(picture: Picture, patches: tuple[Patch, ...], change: NDArray[np.float32]) -> Picture:
     """`change` (n, PATCH, PATCH, 3), of colours 0 to 1, added where the patches are."""
     painted_over = picture.astype(np.float32)
     alpha = painted_over[..., 3:]

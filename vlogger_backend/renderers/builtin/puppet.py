@@ -78,10 +78,17 @@ class Puppet:
         self._flesh = [sheet.flesh, *(organ.flesh for organ in self._organs)]
         self._wear = _Wear(sheet, self._arkit)
         self._anchors = mouth_and_eyes(self._avatar)
+        self._camera = fit.camera
         self._canvas = Canvas([_skin(sheet, portrait, size), *(_organ_surface(o) for o in self._organs)])
 
     def close(self) -> None:
         self._canvas.close()
+
+    def patches_in_photo(self) -> tuple[Patch, ...]:
+        """Where mouth, left eye and right eye are in the photo, in its own pixels, whatever the pictures' size is."""
+        (pose,), (field,) = self._camera.over(1)
+        at_rest = np.eye(4)[:3]
+        return projected_patches(self._anchors, at_rest, pose, field, (self._camera.width, self._camera.height))
 
     def frame(self, poses: Floats, trans: Floats, arkit: Floats, pose: Doubles, field: float) -> Frame:
         """Draw one frame, seen by a camera at `pose` (4, 4) with the vertical field of view `field`."""

@@ -12,13 +12,11 @@ import numpy as np
 from ...avatars.library import load_avatar
 from ...camera import SIZES
 from ...errors import InputError
-from ...motion.names import JOINT_NAMES
-from ...portraits.portrait import Portrait
 from ...progress import Progress, no_progress
 from ..renderer import Readiness, Scene
 from ..surfaces import Picture
 from .painter import WEIGHTS, Painter
-from .puppet import Frame, Puppet
+from .puppet import Puppet
 
 
 class BuiltinRenderer:
@@ -48,7 +46,7 @@ class BuiltinRenderer:
         def pictures() -> Generator[tuple[int, Picture], None, None]:
             progress("Cutting out the portrait", 0.0)
             with closing(Puppet(load_avatar(), portrait, size)) as puppet:
-                painter = Painter(portrait.picture, as_in_the_photo(puppet, portrait), scene.seed, self._weights)
+                painter = Painter(portrait.picture, puppet.patches_in_photo(), scene.seed, self._weights)
                 for number in scene.frames:
                     index = number - scene.first
                     done = index / count
@@ -64,13 +62,6 @@ class BuiltinRenderer:
                     progress("Painting the shot", (index + 1) / count)
 
         return pictures()
-
-
-def as_in_the_photo(puppet: Puppet, portrait: Portrait) -> Frame:
-    """The frame in which all is as in the photo, in pictures of the photo's own size."""
-    poses, fields = portrait.fit.camera.over(1)
-    still = np.zeros((len(JOINT_NAMES), 3), np.float32)
-    return puppet.frame(still, still[0], portrait.fit.arkit, poses[0], float(fields[0]))
 
 
 def straight(picture: Picture) -> Picture:
