@@ -25,15 +25,15 @@ from ..progress import Progress, no_progress
 from .alpha import PersonAlpha
 from .controlnets import CONTROLNETS
 from .controls import ControlStage
-from .memory import Memory, Placing, free_memory, let_go, place, placing
-from .padding import cropped, padded
+from .memory import Memory, Placing, bytes_of_number, let_go, loaded, place, placing, readiness
+from .padding import cropped, paintable
 from .renderer import Readiness, Scene
 from .stage import Picture
 from .weights import Weights, loading, located, read_config, read_header, read_weights
 from .window import crossfaded, windows
 
 _PAINTING = "Painting with AnimateDiff"
-_MULTIPLE, _LARGEST, _LEAST = 8, 1024, 64
+_MULTIPLE, _SIDES = 8, range(64, 1024 + 1, 64)
 _MODEL_FILES = ("config.json", "*.safetensors", "*.safetensors.index.json")
 _BASE_FILES = (
     *("model_index.json", "*/*.json", "*/*.txt", "unet/*.safetensors", "vae/*.safetensors"),
@@ -104,34 +104,13 @@ class AnimateDiff:
     def check(self) -> Readiness:
         """As `Renderer.check` says."""
         needs = "Stable Diffusion 1.5, a motion adapter and ControlNets that you give, and a graphics card to be fast"
-        try:
-            models = self._models(fetch=False)
-            if models is None:
-                later = "; the weights are fetched from the hub when it first paints, and measured then"
-                return Readiness(needs + later, (_LARGEST, _LARGEST))
-            memory = free_memory()
-            sides = [side for side in range(_LEAST, _LARGEST + 1, 64) if self._fits(models, side, memory)]
-            if not sides:
-                self._placing(models, (_LEAST, _LEAST), memory)
-        except InputError as error:
-            return Readiness(needs, (0, 0), str(error))
-        return Readiness(needs, (sides[-1], sides[-1]))
+        return readiness(needs, self._models, self._placing, _SIDES)
 
     def paint(self, scene: Scene, progress: Progress = no_progress) -> Generator[tuple[int, Picture], None, None]:
         """As `Renderer.paint` says."""
-        larger = replace(scene, camera=padded(scene.camera, _MULTIPLE))
-        size = larger.camera.width, larger.camera.height
-        if max(size) > _LARGEST or min(size) < _LEAST:
-            raise InputError(
-                f"AnimateDiff paints {_LEAST} to {_LARGEST} pixels each way, not {size[0]} x {size[1]}; about 512 is "
-                "best. Ask for another size."
-            )
-        progress("Loading the models", 0.0)
-        models = self._models(fetch=True)
-        assert models is not None
-        memory = free_memory()
-        pipeline = self._load(models, self._placing(models, size, memory), memory.device)
-        progress("Loading the models", 1.0)
+        advice = "about 512 is best. Ask for another size."
+        larger = replace(scene, camera=paintable(scene.camera, _MULTIPLE, _SIDES, "AnimateDiff", advice))
+        pipeline, device = loaded(self._models, self._placing, self._load, larger.camera, progress)
         shot = windows(scene.last - scene.first + 1, self.window, self.overlap)
         try:
             with closing(ControlStage(larger)) as stage:
@@ -144,7 +123,7 @@ class AnimateDiff:
                     progress(_PAINTING, (index + 1) / shot[-1].stop)
         finally:
             del pipeline, paint
-            let_go(memory.device)
+            let_go(device)
 
     def _models(self, fetch: bool) -> _Models | None:
         """What is on the disk, looked at; None if some of it is still on the hub and `fetch` is False."""
@@ -165,16 +144,9 @@ class AnimateDiff:
         batch = 2 if self.guidance > 1 else 1
         channels = int(models.parts["unet"].config["block_out_channels"][0])
         denoising = _LATENT_COST * channels * batch * self.window * (width // 8) * (height // 8)
-        each = _bytes(memory.device)
+        each = bytes_of_number(memory.device)
         work = int(each * max(denoising, _PIXEL_COST * width * height))
         return placing({name: each * count for name, count in models.parameters().items()}, work, memory)
-
-    def _fits(self, models: _Models, side: int, memory: Memory) -> bool:
-        try:
-            self._placing(models, (side, side), memory)
-        except InputError:
-            return False
-        return True
 
     def _load(self, models: _Models, how: Placing, device: str) -> Any:
         """The pipeline, where it is to be."""
@@ -183,7 +155,7 @@ class AnimateDiff:
             from diffusers import AnimateDiffControlNetPipeline, ControlNetModel, DDIMScheduler, MotionAdapter
             from transformers import CLIPImageProcessor, CLIPVisionModelWithProjection
 
-            number = torch.float16 if _bytes(device) == 2 else torch.float32
+            number = torch.float16 if bytes_of_number(device) == 2 else torch.float32
             common = {"use_safetensors": True, "local_files_only": True}
 
             def read(kind: Any, weights: Weights) -> Any:
@@ -325,11 +297,6 @@ def _look(found: Mapping[str, Path], kinds: tuple[str, ...], window: int) -> _Mo
 
 def _title(kind: str) -> str:
     return f"the {kind} ControlNet"
-
-
-def _bytes(device: str) -> int:
-    """Of a number as it is worked with: half precision where that is fast."""
-    return 2 if device == "cuda" else 4
 
 
 def _noise(seed: int, frame: int, shape: tuple[int, ...]) -> NDArray[np.float32]:

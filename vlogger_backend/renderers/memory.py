@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
+from ..camera import Camera
 from ..errors import InputError
+from ..progress import Progress
+from .renderer import Readiness
 
 Placing = Literal["whole", "by part", "by layer"]
 
@@ -60,6 +64,67 @@ def placing(models: Mapping[str, int], work: int, memory: Memory) -> Placing:
     if work <= card:
         return "by layer"
     raise InputError(_too_large(work, card, "the graphics card's memory for pictures of this size"))
+
+
+Models = TypeVar("Models")
+Found = Callable[[bool], Models | None]
+"""Looks at a renderer's models on the disk. True fetches those that are on the hub; False gives None if some still are.
+Raises InputError if something is missing or damaged."""
+Placed = Callable[[Models, tuple[int, int], Memory], Placing]
+"""How models are used for pictures of a size (width, height). Raises InputError if they do not fit."""
+
+
+def readiness(
+    needs: str, found: Found[Models], placed: Placed[Models], sides: range, more: Callable[[], str] = str
+) -> Readiness:
+    """Whether models fit into this machine now, and the largest square, of these sides, for which they do.
+
+    `more` is asked, where they do, what else is missing.
+    """
+    try:
+        models = found(False)
+        if models is None:
+            later = "; the weights are fetched from the hub when it first paints, and measured then"
+            return Readiness(needs + later, (sides[-1], sides[-1]))
+        largest = _largest(models, placed, sides, free_memory())
+    except InputError as error:
+        return Readiness(needs, (0, 0), str(error))
+    return Readiness(needs, (largest, largest), more())
+
+
+def _largest(models: Models, placed: Placed[Models], sides: range, memory: Memory) -> int:
+    for side in reversed(sides[1:]):
+        with suppress(InputError):
+            placed(models, (side, side), memory)
+            return side
+    placed(models, (sides[0], sides[0]), memory)
+    return sides[0]
+
+
+def loaded(
+    found: Found[Models],
+    placed: Placed[Models],
+    load: Callable[[Models, Placing, str], Any],
+    camera: Camera,
+    progress: Progress,
+) -> tuple[Any, str]:
+    """What `load` makes of the models, put where they fit when pictures of the camera's size are painted, and the
+    device.
+
+    Raises InputError if they do not fit, or can't be used.
+    """
+    progress("Loading the models", 0.0)
+    models = found(True)
+    assert models is not None
+    memory = free_memory()
+    pipeline = load(models, placed(models, (camera.width, camera.height), memory), memory.device)
+    progress("Loading the models", 1.0)
+    return pipeline, memory.device
+
+
+def bytes_of_number(device: str) -> int:
+    """Of a number as models work with it: half precision where that is fast."""
+    return 2 if device == "cuda" else 4
 
 
 def place(pipeline: Any, how: Placing, device: str) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..camera import Camera
+from ..errors import InputError
 
 
 def padded(camera: Camera, multiple: int) -> Camera:
@@ -18,6 +19,18 @@ def padded(camera: Camera, multiple: int) -> Camera:
     width, height = (-(-side // multiple) * multiple for side in (camera.width, camera.height))
     fields = tuple(2 * math.atan(math.tan(field / 2) * height / camera.height) for field in camera.fields)
     return Camera(width, height, camera.poses, fields)
+
+
+def paintable(camera: Camera, multiple: int, sides: range, who: str, advice: str) -> Camera:
+    """The camera `padded` for one who paints pictures with sides within `sides` alone.
+
+    Raises InputError if it is outside of them, with `advice`.
+    """
+    larger = padded(camera, multiple)
+    size = larger.width, larger.height
+    if max(size) > sides[-1] or min(size) < sides[0]:
+        raise InputError(f"{who} paints {sides[0]} to {sides[-1]} pixels each way, not {size[0]} x {size[1]}; {advice}")
+    return larger
 
 
 def cropped(picture: NDArray[np.uint8], camera: Camera) -> NDArray[np.uint8]:

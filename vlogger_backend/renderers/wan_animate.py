@@ -26,8 +26,8 @@ from ..progress import Progress, no_progress
 from .alpha import PersonAlpha
 from .controls import ControlStage
 from .face_video import face_video
-from .memory import Memory, Placing, free_memory, let_go, place, placing
-from .padding import cropped, padded
+from .memory import Memory, Placing, bytes_of_number, let_go, loaded, place, placing, readiness
+from .padding import cropped, paintable
 from .renderer import Readiness, Renderer, Scene
 from .skeleton import draw_wan_pose
 from .stage import Picture
@@ -35,7 +35,7 @@ from .warp import Warp
 from .weights import Weights, loading, located, read_config, read_weights
 
 _PAINTING = "Painting with Wan-Animate"
-_MULTIPLE, _LARGEST, _LEAST = 16, 1280, 64
+_MULTIPLE, _SIDES = 16, range(64, 1280 + 1, 64)
 _FILES = ("model_index.json", "*/*.json", "*/*.txt", "*/*.model", "*/*.safetensors")
 _PARTS = {
     "transformer": ["WanAnimateTransformer3DModel"],
@@ -90,41 +90,24 @@ class WanAnimate:
 
     def check(self) -> Readiness:
         """As `Renderer.check` says."""
+
+        def head() -> str:
+            missing = self.head.check().missing
+            return f"The face video can't be painted: {missing}" if missing else ""
+
         needs = "Wan2.2-Animate's weights, which you give (some 45 GB), and a graphics card"
-        try:
-            models = self._models(fetch=False)
-            if models is None:
-                later = "; the weights are fetched from the hub when it first paints, and measured then"
-                return Readiness(needs + later, (_LARGEST, _LARGEST))
-            memory = free_memory()
-            sides = [side for side in range(_LEAST, _LARGEST + 1, 64) if self._fits(models, side, memory)]
-            if not sides:
-                self._placing(models, (_LEAST, _LEAST), memory)
-        except InputError as error:
-            return Readiness(needs, (0, 0), str(error))
-        head = self.head.check().missing
-        return Readiness(needs, (sides[-1], sides[-1]), f"The face video can't be painted: {head}" if head else "")
+        return readiness(needs, self._models, self._placing, _SIDES, head)
 
     def paint(self, scene: Scene, progress: Progress = no_progress) -> Generator[tuple[int, Picture], None, None]:
         """As `Renderer.paint` says."""
-        larger = replace(scene, camera=padded(scene.camera, _MULTIPLE))
-        size = larger.camera.width, larger.camera.height
-        if max(size) > _LARGEST or min(size) < _LEAST:
-            raise InputError(
-                f"Wan-Animate paints {_LEAST} to {_LARGEST} pixels each way, not {size[0]} x {size[1]}; ask for "
-                "another size."
-            )
-        progress("Loading the models", 0.0)
-        models = self._models(fetch=True)
-        assert models is not None
-        memory = free_memory()
-        painter = self._load(models, self._placing(models, size, memory), memory)
-        progress("Loading the models", 1.0)
+        camera = paintable(scene.camera, _MULTIPLE, _SIDES, "Wan-Animate", "ask for another size.")
+        larger = replace(scene, camera=camera)
+        painter, device = loaded(self._models, self._placing, self._load, camera, progress)
         try:
             yield from self._frames(painter, larger, scene, progress)
         finally:
             del painter
-            let_go(memory.device)
+            let_go(device)
 
     def _frames(
         self, painter: Any, larger: Scene, scene: Scene, progress: Progress
@@ -222,7 +205,7 @@ class WanAnimate:
 
     def _placing(self, models: dict[str, Weights], size: tuple[int, int], memory: Memory) -> Placing:
         width, height = size
-        config, each = models["transformer"].config, _bytes(memory.device)
+        config, each = models["transformer"].config, bytes_of_number(memory.device)
         channels = int(config.get("num_attention_heads", 40)) * int(config.get("attention_head_dim", 128))
         tokens = (self.segment // 4 + 2) * (width // 16) * (height // 16)
         work = int(each * max(_TOKEN_COST * channels * tokens, _PIXEL_COST * width * height))
@@ -231,14 +214,7 @@ class WanAnimate:
         rest = {name: each * weights.parameters for name, weights in models.items() if name != "text_encoder"}
         return placing(rest, work, memory)
 
-    def _fits(self, models: dict[str, Weights], side: int, memory: Memory) -> bool:
-        try:
-            self._placing(models, (side, side), memory)
-        except InputError:
-            return False
-        return True
-
-    def _load(self, models: dict[str, Weights], how: Placing, memory: Memory) -> Any:
+    def _load(self, models: dict[str, Weights], how: Placing, device: str) -> Any:
         """The pipeline, where it is to be, with the text's embeddings as `words`."""
         folder = models["transformer"].folder.parent
         with loading("Wan-Animate's models", "Wan2.2-Animate"):
@@ -246,7 +222,7 @@ class WanAnimate:
 
             from .wan_pipeline import segment_pipeline, text_embeddings
 
-            number = torch.bfloat16 if _bytes(memory.device) == 2 else torch.float32
+            number = torch.bfloat16 if bytes_of_number(device) == 2 else torch.float32
             texts = {"prompt_embeds": self.prompt}
             if self.guidance > 1:
                 texts["negative_prompt_embeds"] = self.negative_prompt
@@ -264,7 +240,7 @@ class WanAnimate:
             if how != "whole":
                 painter.vae.enable_tiling()
             painter.set_progress_bar_config(disable=True)
-            place(painter, how, memory.device)
+            place(painter, how, device)
         return painter
 
     def _key(self, scene: Scene) -> str:
@@ -352,10 +328,6 @@ def _painted(alpha: NDArray[np.uint8]) -> NDArray[np.uint8]:
         top, left = (max(int(side.min()) - _BLACK_BORDER, 0) for side in (rows, columns))
         mask[top : rows.max() + _BLACK_BORDER + 1, left : columns.max() + _BLACK_BORDER + 1] = 255
     return mask
-
-
-def _bytes(device: str) -> int:
-    return 2 if device == "cuda" else 4
 
 
 def _seed(seed: int, frame: int) -> int:
