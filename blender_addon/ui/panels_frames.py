@@ -10,10 +10,10 @@ from ..core.errors import AddonError
 from ..scene.camera import picture_size
 from ..scene.character import body_of
 from .drawing import draw_errand, draw_text
-from .op_frames import wanted_frames
 from .operator import rig_of
 from .panels import VLOGGER_PT_animate
 from .takes import shown_take
+from .wish import wanted_frames
 
 
 class VLOGGER_PT_frames(bpy.types.Panel):

@@ -1,0 +1,166 @@
+"""Pictures of a take, as the scene's camera sees it: asked for, and shown as they come."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Generator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from typing import Any, TypeVar
+
+import bpy
+
+from ..core.as_seen import as_seen
+from ..core.errors import AddonError
+from ..core.jobs import FrameCame, JobHandle
+from ..core.names import JOINT_NAMES
+from ..core.shown import Painted, digests, write_shown
+from ..core.standing import standing
+from ..core.steps import awaited
+from ..core.take import Take
+from ..scene.camera import CameraMove, watch_camera
+from ..scene.pictures import add_strip, refresh, sequence_of, show_in_editors
+from ..scene.posture import watch_rig
+from ..scene.rigs import rig_in_steps
+from .errand import At, Steps, in_steps
+from .mapping import finder
+from .served import served
+from .session import push_undo
+from .takes import take_named
+from .wish import Wish, read_shown
+
+T = TypeVar("T")
+
+_OFTEN = 0.15
+"""Seconds between two looks at the pictures that came: Blender reads them from the disk each time."""
+
+
+def paint(wish: Wish, body: tuple[dict[str, float], Any] | None) -> Steps:
+    """Read the take, follow the camera, and have what is missing drawn; it is shown as it comes."""
+    threads, painted = ThreadPoolExecutor(1, "vlogger-frames"), Painted(wish.folder, wish.picture)
+    look = _Look(wish)
+    try:
+        rig = yield from in_steps(rig_in_steps(bpy.data.objects[wish.armature]), "Reading the rig")
+        find, numbers = finder(rig), range(wish.span.first, wish.span.last + 1)
+
+        def placed() -> Any:
+            return standing(rig, find()) if body is None else body[1]
+
+        shown = yield from in_steps(awaited(threads.submit(read_shown, wish)), "Reading the take")
+        placing = yield from in_steps(awaited(threads.submit(placed)), "Reading the rig")
+        frames = [float(wish.whole[number]) for number in numbers]
+        notes: list[str] = []
+        if body is not None and {bone.name for bone in rig.bones}.issuperset(JOINT_NAMES):
+            posture = yield from _watched(watch_rig(wish.scene, wish.armature, frames), "Following the rig")
+            seeing = threads.submit(
+                as_seen, shown, wish.span.first, posture.rest, posture.bones, posture.shapes, placing
+            )
+            shown, notes = yield from in_steps(awaited(seeing), "Following the rig")
+        yield from in_steps(
+            awaited(threads.submit(write_shown, wish.folder / "shown.npz", shown, wish.name)), "Reading the take"
+        )
+        move = yield from _watched(watch_camera(wish.scene, wish.armature, placing, frames), "Following the camera")
+        wanted = yield from in_steps(awaited(threads.submit(_made_of, wish, shown, move)), "Comparing")
+        missing = painted.missing(wanted)
+        there = before = len(wanted) - sum(map(len, missing))
+        look.came(*(number for number in numbers if before and not any(number in run for run in missing)))
+
+        def at(handle: JobHandle) -> At:
+            look.refresh()
+            return At(_stage(there, len(wanted), handle), there / len(wanted), enough=True)
+
+        for run in missing:
+
+            def came(update: Any, run: range = run) -> None:
+                nonlocal there
+                if isinstance(update, FrameCame):
+                    if update.frame == run.start:  # now that it is sure that there will be others
+                        painted.forget(run[1:])
+                    painted.came(update.frame, wanted[update.frame])
+                    there += 1
+                    look.came(update.frame)
+
+            yield from served(_job(wish, move, run), wish.folder, f"{wish.name} pictures", at, came)
+        look.refresh(now=True)
+        if wish.strip and look.image is not None:
+            add_strip(bpy.data.scenes[wish.scene], look.image)
+            push_undo(f"VLOGGER Pictures of {wish.name}")
+        kept = f", {before} of which were there already" if before else ""
+        return " ".join([f"{len(wanted)} pictures of {wish.name} are in {wish.folder.name}{kept}.", *notes])
+    finally:
+        painted.save()
+        threads.shutdown(wait=False)
+
+
+class _Look:
+    """The image that grows as pictures come. It is looked up each time, as an undo makes Blender's data anew."""
+
+    def __init__(self, wish: Wish) -> None:
+        self._wish = wish
+        self._due = 0.0
+        self._new: int | None = None
+
+    @property
+    def image(self) -> Any:
+        armature = bpy.data.objects.get(self._wish.armature)
+        take = take_named(armature, self._wish.name) if armature is not None else None
+        return take.image if take is not None else None
+
+    def came(self, *numbers: int) -> None:
+        if numbers:
+            self._new = numbers[-1]
+
+    def refresh(self, now: bool = False) -> None:
+        """Show what came, if it is time to. Raises AddonError if the take is gone."""
+        if self._new is None or (time.monotonic() < self._due and not now):
+            return
+        armature = bpy.data.objects.get(self._wish.armature)
+        take = take_named(armature, self._wish.name) if armature is not None else None
+        if take is None:
+            raise AddonError(f"{self._wish.name} is gone, so no more pictures of it are made.")
+        first = take.image is None
+        image = sequence_of(take.image, take.name, self._wish.picture(self._new), self._wish.span)
+        if first:
+            take.image = image
+            push_undo(f"VLOGGER Pictures of {take.name}")  # else an undo would leave the take with a lost image
+        show_in_editors(image)
+        refresh(image)
+        self._new, self._due = None, time.monotonic() + _OFTEN
+
+
+def _watched(watching: Generator[float, None, T], stage: str) -> Generator[At, None, T]:
+    with closing(watching):
+        while True:
+            try:
+                done = next(watching)
+            except StopIteration as end:
+                return end.value  # type: ignore[no-any-return]
+            yield At(stage, done, enough=True)
+
+
+def _made_of(wish: Wish, shown: Take, move: CameraMove) -> dict[int, str]:
+    """What each picture that is wanted is made of, by its number."""
+    body = json.dumps(wish.body, sort_keys=True).encode()
+    numbers = range(wish.span.first, wish.span.last + 1)
+    made = digests(shown, numbers, [seen + body for seen in move.seen()])
+    return dict(zip(numbers, made, strict=True))
+
+
+def _job(wish: Wish, move: CameraMove, run: range) -> dict[str, Any]:
+    first = wish.span.first
+    job = {
+        "kind": "render",
+        "take": wish.folder / "shown.npz",
+        "camera": move.job(run.start - first, run.stop - 1 - first),
+        "first": run.start,
+        "last": run.stop - 1,
+    }
+    return job if wish.body is None else {**job, "body": wish.body}
+
+
+def _stage(there: int, count: int, handle: JobHandle) -> str:
+    if handle.state in ("sending", "queued") or not there:
+        return handle.stage or ("Waiting for the service" if handle.state == "sending" else handle.state.capitalize())
+    left = f", {handle.left:.0f} s left" if handle.left is not None else ""
+    return f"{there} of {count}{left}"
