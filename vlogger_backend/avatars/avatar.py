@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import dataclass
 from typing import Literal
 
@@ -29,6 +30,15 @@ class Material:
     texture: bytes | None = None
     alpha: Literal["opaque", "mask", "blend"] = "opaque"
     double_sided: bool = False
+
+    def pixels(self, alpha: bool = False) -> NDArray[np.uint8]:
+        """The texture's pixels (h, w, 3), or (h, w, 4) with its alpha; plain white if there is no texture."""
+        from PIL import Image
+
+        mode = "RGBA" if alpha else "RGB"
+        if self.texture is None:
+            return np.full((8, 8, len(mode)), 255, np.uint8)
+        return np.asarray(Image.open(io.BytesIO(self.texture)).convert(mode))
 
 
 @dataclass(frozen=True)

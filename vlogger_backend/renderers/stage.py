@@ -5,7 +5,6 @@ Mesa without a GPU is enough.
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -256,15 +255,14 @@ def projection_matrix(field: float, aspect: float, near: float, far: float) -> N
 def _material(material: Material) -> Any:
     import pyrender
     from OpenGL import GL
-    from PIL import Image
 
     texture, blend = None, material.alpha == "blend"
     if material.texture is not None:
-        mode = "RGBA" if blend else "RGB"
         # Trilinear is slow in Mesa.
         sampler = pyrender.Sampler(minFilter=GL.GL_LINEAR_MIPMAP_NEAREST, magFilter=GL.GL_LINEAR)
-        pixels = np.asarray(Image.open(io.BytesIO(material.texture)).convert(mode))
-        texture = pyrender.Texture(source=pixels, source_channels=mode, sampler=sampler)
+        texture = pyrender.Texture(
+            source=material.pixels(alpha=blend), source_channels="RGBA" if blend else "RGB", sampler=sampler
+        )
     return pyrender.MetallicRoughnessMaterial(
         name=material.name,
         baseColorFactor=material.color if blend else (*material.color[:3], 1.0),

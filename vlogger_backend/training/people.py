@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -186,8 +185,5 @@ def _tinted(picture: Floats, gain: NDArray[np.float64]) -> Floats:
 
 
 def _picture(material: Material) -> Floats:
-    from PIL import Image
-
-    if material.texture is None:
-        return np.ones((8, 8, 3), np.float32)
-    return np.asarray(Image.open(io.BytesIO(material.texture)).convert("RGB"), np.float32) / 255
+    """The texture (h, w, 3), sRGB 0 to 1."""
+    return np.asarray(material.pixels() / np.float32(255), np.float32)
