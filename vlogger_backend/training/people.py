@@ -11,6 +11,7 @@ from scipy import ndimage
 
 from ..avatars.avatar import Avatar, Floats, Material
 from ..avatars.bake import jpeg, png
+from ..motion.names import ARKIT_INDEX
 from ..portraits.head import load_head
 from ..renderers.builtin.colour import linear, srgb
 from ..renderers.lighting import Lighting
@@ -24,7 +25,6 @@ class Person:
 
     avatar : with this person's vertices, at rest, and materials
     light  : that falls on them; the mouth's opening is not in it
-    mouth  : brightness of what is in the mouth, beside its own colour
     """
 
     avatar: Avatar
@@ -124,10 +124,7 @@ def _blotched(picture: Floats, rng: np.random.Generator, gain: NDArray[np.float6
     size = picture.shape[:2]
     light = linear(picture) * gain
     for scale, strength in ((40, 0.05), (8, 0.035), (1.2, 0.03)):
-        noise = ndimage.zoom(
-            rng.normal(0, 1, (max(2, int(size[0] / scale)), max(2, int(size[1] / scale)), 3)), (1, 1, 1)
-        )
-        noise = _fitted(noise, size)
+        noise = _fitted(rng.normal(0, 1, (max(2, int(size[0] / scale)), max(2, int(size[1] / scale)), 3)), size)
         light = light * np.exp(strength * rng.uniform(0.2, 1.6) * noise * (0.6, 1.0, 1.0))
     if rng.uniform() < 0.3:
         spots = ndimage.gaussian_filter((rng.uniform(size=size) > 0.995).astype(float), rng.uniform(0.6, 1.5))
@@ -170,7 +167,7 @@ def _teeth(avatar: Avatar, vertices: NDArray[np.float64], rng: np.random.Generat
     """Upper teeth that show more or less, lower ones too, arches that are wider or narrower."""
     vertices = vertices.copy()
     used = np.unique(avatar.faces_of("teeth"))
-    opening = avatar.morphs[17]
+    opening = avatar.morphs[ARKIT_INDEX["jawOpen"]]
     lower = np.isin(used, opening.vertices[np.abs(opening.offsets).max(axis=1) > 1e-4])
     for chosen, drop in ((used[~lower], rng.uniform(-0.0005, 0.0055)), (used[lower], rng.normal(0, 0.0012))):
         middle = vertices[chosen].mean(axis=0)

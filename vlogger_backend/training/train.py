@@ -41,7 +41,7 @@ class Patches:
     def batch(self, size: int, random: torch.Generator) -> tuple[torch.Tensor, ...]:
         """before, parts, worn, after, photo: as the network wants them; half of them mouths."""
         rows = torch.randint(len(self.before), (size,), generator=random)
-        which = torch.randint(4, (size,), generator=random).remainder(4).clamp(max=3)
+        which = torch.randint(4, (size,), generator=random)
         which = torch.where(which == 3, 0, which)
         return self.of(rows, which)
 
