@@ -36,6 +36,7 @@ from vlogger_backend.portraits.portrait import Consent, Portrait
 from vlogger_backend.portraits.tracking import track
 from vlogger_backend.renderers.builtin.painter import Painter
 from vlogger_backend.renderers.builtin.puppet import Puppet
+from vlogger_backend.renderers.compositing import over
 
 Pictures = NDArray[np.uint8]
 LIPS = [*INNER_LIPS, *OUTER_LIPS]
@@ -66,14 +67,9 @@ def performed(portrait: Portrait, motion: Motion, weights: Path | None) -> tuple
         for index in range(len(motion)):
             moment = motion.poses[index], motion.trans[index], motion.arkit[index]
             frame = puppet.frame(*moment, poses[0], float(fields[0]))
-            warped.append(_over(frame.picture, portrait.background))
-            painted.append(_over(painter.paint(frame, portrait.background), portrait.background))
+            warped.append(over(frame.picture, portrait.background))
+            painted.append(over(painter.paint(frame, portrait.background), portrait.background))
     return np.stack(warped), np.stack(painted)
-
-
-def _over(picture: Pictures, behind: Pictures) -> Pictures:
-    shown = picture[..., :3] + behind * (1 - picture[..., 3:] / np.float32(255))
-    return np.asarray(np.rint(np.clip(shown, 0, 255)), np.uint8)
 
 
 def box_of(points: NDArray[np.float32], margin: float, shape: tuple[int, ...]) -> tuple[slice, slice]:

@@ -24,7 +24,7 @@ from vlogger_backend.provenance.verify import Verdict, verify
 from vlogger_backend.renderers.backgrounds import open_background
 from vlogger_backend.renderers.frame_files import Output, encoded
 from vlogger_backend.renderers.moves import shot_camera
-from vlogger_backend.renderers.paint import over, paint_shot
+from vlogger_backend.renderers.paint import paint_shot
 from vlogger_backend.renderers.registry import open_renderer, readiness, renderers_folder
 from vlogger_backend.request import Request
 
@@ -267,11 +267,6 @@ def test_moves_begin_with_the_photo_and_stay_near(person: Path) -> None:
 )  # fmt: skip
 def test_sizes(photo: tuple[int, int], longest: int | None, expected: tuple[int, int]) -> None:
     assert even_size(photo, longest) == expected
-
-
-def test_over_is_what_alpha_means() -> None:
-    front = np.array([[[100, 0, 200, 0], [100, 0, 200, 128], [100, 0, 200, 255]]], np.uint8)
-    assert over(front, np.full((1, 3, 3), 50, np.uint8))[0].tolist() == [[50, 50, 50], [75, 25, 125], [100, 0, 200]]
 
 
 def test_a_request_is_the_same_after_json() -> None:

@@ -18,6 +18,7 @@ from ..avatars.posing import posed_vertices
 from ..camera import Camera
 from ..portraits.head import load_head
 from ..progress import Progress, no_progress
+from .compositing import straight_over
 from .raster import shaped
 from .renderer import Renderer, Scene
 from .skeleton import IBUG, Picture, project
@@ -26,7 +27,7 @@ _GREATER = 1.3
 _MARGIN = 1.7
 """The side of the head's picture, in diameters of its landmarks: enough for the square, however the head is turned."""
 _LEAST_SIDE = 64
-_GREY = 127
+_GREY = np.full(3, 127, np.uint8)
 
 
 def face_video(
@@ -78,8 +79,7 @@ def _cut(picture: Picture, pixels: NDArray[np.float32], side: int) -> Picture:
     """The square round the landmarks' pixels (68, 2), stretched to `side` pixels each way as the original does."""
     import cv2
 
-    share = picture[..., 3:].astype(np.float32) / 255
-    flat = np.rint(picture[..., :3] * share + _GREY * (1 - share)).astype(np.uint8)
+    flat = straight_over(picture, _GREY)
     low, high = pixels.min(axis=0), pixels.max(axis=0)
     width, height = (high - low) * (math.sqrt(_GREATER) - 1)
     left, top = np.maximum(low - (width / 2, 3 * height / 4), 0).astype(int)

@@ -15,7 +15,6 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .. import __version__
 from ..camera import Camera
@@ -27,6 +26,7 @@ from ..portraits.storage import read_portrait
 from ..progress import Progress, no_progress
 from ..provenance.provenance import Provenance
 from .backgrounds import Background, open_background
+from .compositing import straight_over
 from .frame_files import Output, encoded, png
 from .moves import shot_camera
 from .registry import check_ready, open_renderer
@@ -212,17 +212,10 @@ def _signed(
     for frame, picture in frames:
         index = frame - scene.first
         back = None if behind is None else behind.behind(frame, poses[index], float(fields[index]))
-        shown = picture if back is None else over(picture, back)
+        shown = picture if back is None else straight_over(picture, back)
         if beside is not None:
             shown = np.hstack([beside(frame), shown])
         yield frame, provenance.mark_frame(shown)
-
-
-def over(picture: Picture, behind: NDArray[np.uint8]) -> Picture:
-    """A picture (H, W, 4) with straight alpha over another (H, W, 3)."""
-    alpha = picture[..., 3:].astype(np.uint16)
-    mixed = picture[..., :3] * alpha + behind * (255 - alpha)
-    return np.asarray((mixed + 127) // 255, np.uint8)
 
 
 def _into_files(frames: Frames, output: Output, provenance: Provenance, work: Path) -> Frames:

@@ -14,6 +14,7 @@ from ..avatars.posing import posed_vertices
 from ..camera import framing
 from ..motion.motion import Motion
 from ..progress import Progress, no_progress
+from .compositing import over
 from .stage import Picture, Stage
 
 Shot = Literal["body", "face"]
@@ -57,28 +58,15 @@ def render_views(
         for frame in range(len(motion)):
             stage.pose(posed_vertices(avatar, motion.poses[frame], motion.trans[frame], motion.arkit[frame]))
             yield [
-                _over(stage.draw(view.size, poses[0], float(fields[0])), backdrop)
+                over(stage.draw(view.size, poses[0], float(fields[0])), backdrop)
                 for view, (poses, fields), backdrop in zip(views, cameras, backdrops, strict=True)
             ]
             progress("Drawing the preview", (frame + 1) / len(motion))
 
 
 def _backdrop(size: tuple[int, int]) -> Picture:
-    """A wall (height, width, 4), opaque, with a soft glow at its middle."""
+    """A wall (height, width, 3) with a soft glow at its middle."""
     x, y = np.meshgrid(np.linspace(-1, 1, size[0]), np.linspace(-1, 1, size[1]))
     mix = np.clip(np.hypot(x, y + 0.15) / 1.35, 0, 1)[..., None] ** 1.6
     noise = np.random.default_rng(0).uniform(-0.5, 0.5, mix.shape)  # keeps the gradient from banding
-    wall = np.full((*mix.shape[:2], 4), 255, np.uint8)
-    wall[..., :3] = np.rint((1 - mix) * _BACKDROP[0] + mix * _BACKDROP[1] + noise)
-    return wall
-
-
-def _over(picture: Picture, backdrop: Picture) -> Picture:
-    """A picture (height, width, 4) whose colours are times alpha, over an opaque one: (height, width, 3)."""
-    alpha = picture[..., 3]
-    whole = np.where(alpha == 0, backdrop.view(np.uint32)[..., 0], picture.view(np.uint32)[..., 0])
-    result = whole[..., None].view(np.uint8)[..., :3]
-    edge = (alpha > 0) & (alpha < 255)
-    behind = backdrop[edge, :3] * (255 - alpha[edge].astype(np.uint16))[:, None]
-    result[edge] = picture[edge, :3] + (behind + 127) // 255
-    return result
+    return np.asarray(np.rint((1 - mix) * _BACKDROP[0] + mix * _BACKDROP[1] + noise), np.uint8)

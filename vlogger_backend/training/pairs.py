@@ -27,6 +27,7 @@ from ..portraits.portrait import Consent, Fit, FitError, Portrait
 from ..renderers.builtin.flesh import seen
 from ..renderers.builtin.patches import cut
 from ..renderers.builtin.puppet import Frame, Puppet
+from ..renderers.compositing import over
 from ..renderers.stage import Stage
 from ..request import Request, Style
 from ..speech.voice import say
@@ -214,9 +215,7 @@ def _misfitted(rng: np.random.Generator, vertices: Floats) -> Floats:
 
 
 def _patches(frame: Frame, portrait: Portrait, truth: Floats) -> tuple[Bytes, Bytes, Bytes, Bytes]:
-    picture = frame.picture.astype(np.float32) / 255
-    behind = portrait.background / np.float32(255)
-    before, after = (_bytes(p[..., :3] + behind * (1 - p[..., 3:])) for p in (picture, truth))
+    before, after = (over(picture, portrait.background) for picture in (frame.picture, _bytes(truth)))
     return cut(before, frame.patches), frame.parts, frame.worn, cut(after, frame.patches)
 
 
