@@ -26,6 +26,7 @@ from .jobs import (
     Update,
     View,
     Written,
+    first_frame,
     read_snapshot,
 )
 from .keeper import Keeper, Line
@@ -207,7 +208,7 @@ class Follower:
             return snapshot.first
         if self._job is None:  # a long submission is told only when it is asked for
             self._job = self._line.call(lambda connection: connection.ask("GET", f"{self._path}/submission"))
-        return int(self._job.get("first", 0))
+        return first_frame(self._job)
 
     def _piece(self, path: Path) -> None:
         try:

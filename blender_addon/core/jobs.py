@@ -194,6 +194,11 @@ class Snapshot:
     removed: bool
 
 
+def first_frame(submission: Mapping[str, Any]) -> int:
+    """The take's frame that is a job's first picture; a shot has it in its painting."""
+    return int(submission.get("painting", submission).get("first", 0))
+
+
 def read_snapshot(data: Mapping[str, Any]) -> Snapshot:
     """Read a job of the service. Raises ValueError, with the reason, if it is none."""
     try:
@@ -214,7 +219,7 @@ def read_snapshot(data: Mapping[str, Any]) -> Snapshot:
                 left=None if left is None else float(left),
             ),
             revision=int(data["revision"]),
-            first=None if data["submission"] is None else int(data["submission"].get("first", 0)),
+            first=None if data["submission"] is None else first_frame(data["submission"]),
             pieces=int(data["pieces"]),
             frames=int(data["frames"]),
             files=names,

@@ -58,7 +58,7 @@ def test_of_several_people_the_user_picks() -> None:
     faces = find_faces(photo)
     assert len(faces) == 2
     with pytest.raises(
-        InputError, match=r"2 faces, counted from the left: 1 .*92 pixels wide.*, 2 .*; say with --face"
+        InputError, match=r"2 faces, counted from the left: 1 .*92 pixels wide.*, 2 .*; say which one is meant"
     ):
         choose_face(photo, faces)
     assert choose_face(photo, faces, 1).box[0] < 300 < choose_face(photo, faces, 2).box[0]

@@ -74,6 +74,16 @@ def test_what_can_t_be_done_is_a_sentence(
     assert not list(tmp_path.iterdir())
 
 
+def test_of_several_people_the_option_is_named(photo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with Image.open(photo) as one:
+        two = Image.new("RGB", (2 * one.width, one.height))
+        for left in (0, one.width):
+            two.paste(one, (left, 0))
+    two.save(tmp_path / "two.png")
+    assert run("portrait", tmp_path / "two.png", "--consent", "-q") == 2
+    assert "by its number, with --face" in capsys.readouterr().err
+
+
 def test_the_photo_is_never_written_over(photo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     copy = tmp_path / "me-fit.png"
     copy.write_bytes(photo.read_bytes())

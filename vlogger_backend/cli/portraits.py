@@ -32,6 +32,7 @@ def portrait(
     as_json: Json = False,
 ) -> None:
     """Fit a photo of a person, so that they can perform a take. A picture shows the fit."""
+    from ..portraits.judging import SeveralPeopleError
     from ..portraits.making import AFFIRMED, affirmed_now, make_portrait
     from ..portraits.sheet import write_sheet
     from ..portraits.storage import SUFFIX, write_portrait
@@ -49,7 +50,10 @@ def portrait(
     if sheet.resolve() == photo.resolve():
         raise InputError(f"{sheet} is the photo itself; give another name for the picture of the fit.")
     with bars(quiet) as progress:
-        made = make_portrait(photo, affirmed_now(), face, progress)
+        try:
+            made = make_portrait(photo, affirmed_now(), face, progress)
+        except SeveralPeopleError as several:
+            raise InputError(f"{str(several).rstrip('.')}, with --face.") from several
         write_portrait(made, path)
         write_sheet(made, sheet)
     error = made.fit.error

@@ -42,11 +42,15 @@ _LIDS = (
 """Of each eye: its corners, and pairs on the upper and lower lid."""
 
 
+class SeveralPeopleError(InputError):
+    """The photo shows several people, and which one is meant was not said."""
+
+
 def choose_face(picture: Bytes, faces: list[Face], number: int | None = None) -> Face:
     """The face that is meant: number `number` (from 1, as `find_faces` counts), else the only one that can be used, or
     by far the largest of them.
 
-    Raises InputError if there is none, if it can't be told which is meant, or if it can't be used.
+    Raises InputError if there is none or it can't be used, SeveralPeopleError if it can't be told which is meant.
     """
     if not faces:
         raise InputError(_nobody(picture))
@@ -58,7 +62,9 @@ def choose_face(picture: Bytes, faces: list[Face], number: int | None = None) ->
         usable = [face for face in faces if not problem_of(picture, face)] or faces
         *others, chosen = sorted(usable, key=lambda face: face.size)
         if others and chosen.size < _MAIN * others[-1].size:
-            raise InputError(f"The photo shows {_listed(faces, picture)}; say with --face which one is meant.")
+            raise SeveralPeopleError(
+                f"The photo shows {_listed(faces, picture)}; say which one is meant by its number."
+            )
     if problem := problem_of(picture, chosen):
         raise InputError(problem)
     return chosen
