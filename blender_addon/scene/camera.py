@@ -18,6 +18,7 @@ from typing import Any
 
 import bpy
 import numpy as np
+from mathutils import Matrix
 from numpy.typing import NDArray
 
 from ..core.errors import AddonError
@@ -27,6 +28,8 @@ from .compat import keyed_curves
 Floats = NDArray[np.float64]
 
 _ASIDE = "camera"
+_PHOTO = "vlogger_photo"
+"""On cameras of `look_from`: whose they are."""
 _SLICE = 0.010
 """Seconds for which frames are gone through at a time."""
 _SKEW = 1e-3
@@ -126,6 +129,39 @@ def watch_camera(
     return CameraMove(width, height, poses, fields)
 
 
+def look_from(scene: str, armature: str, placing: Floats, pose: Floats, field: float, size: tuple[int, int]) -> Any:
+    """Let a still camera of its own see the rig on the current frame from `pose`, and renders have its picture's size.
+
+    pose  : (4, 4) in SMPL-X's coordinates about the avatar; `placing` and the names as for `watch_camera`
+    field : the vertical field of view, radians
+    size  : width and height of the picture, pixels
+
+    It is the scene's camera then. Returns it. Raises AddonError if the rig or the scene is gone, or has no even scale.
+    """
+    user, rig = _scene(scene), bpy.data.objects.get(armature)
+    if rig is None:
+        raise AddonError(f"{armature} is gone, so there is no place for the camera.")
+    place = _place(rig, placing)
+    matrix = place @ pose
+    matrix[:3, :3] /= np.linalg.norm(matrix[:3, :3], axis=0)
+    name = f"{armature} Photo"
+    own = (thing for thing in user.objects if thing.type == "CAMERA" and thing.get(_PHOTO) == armature)
+    camera = next((thing for thing in own if _stands_still(thing) and thing.data.animation_data is None), None)
+    if camera is None:
+        camera = bpy.data.objects.new(name, bpy.data.cameras.new(name))
+        camera[_PHOTO] = armature
+        user.collection.objects.link(camera)
+    camera.matrix_world = Matrix(matrix.tolist())
+    lens = camera.data
+    lens.type, lens.sensor_fit, lens.shift_x, lens.shift_y = "PERSP", "VERTICAL", 0.0, 0.0
+    lens.angle_y = field
+    user.camera = camera
+    render = user.render
+    render.resolution_x, render.resolution_y, render.resolution_percentage = *size, 100
+    render.pixel_aspect_x = render.pixel_aspect_y = 1.0
+    return camera
+
+
 def _scene(name: str) -> Any:
     scene = bpy.data.scenes.get(name)
     if scene is None:
@@ -167,12 +203,18 @@ def _check_lens(camera: Any, lens: Any) -> None:
         raise AddonError(f"The lens of {camera.name} is shifted, which can't be drawn. Set Shift X and Y to 0.")
 
 
-def _pose(armature: Any, placing: Floats, camera: Any) -> Floats:
-    """The camera's pose (4, 4) in SMPL-X's coordinates."""
-    place = np.array(armature.matrix_world, float) @ placing
+def _place(armature: Any, placing: Floats) -> Floats:
+    """What takes SMPL-X's coordinates to the scene's, (4, 4)."""
+    place: Floats = np.array(armature.matrix_world, float) @ placing
     scales: Floats = np.linalg.norm(place[:3, :3], axis=0)
     if _is_askew(place[:3, :3] / scales) or np.ptp(scales) > _SKEW * scales.max():
         raise AddonError(f"{armature.name} is scaled unequally or mirrored. Apply its scale: Object > Apply > Scale.")
+    return place
+
+
+def _pose(armature: Any, placing: Floats, camera: Any) -> Floats:
+    """The camera's pose (4, 4) in SMPL-X's coordinates."""
+    place = _place(armature, placing)
     matrix = np.array(camera.matrix_world, float)
     matrix[:3, :3] /= np.linalg.norm(matrix[:3, :3], axis=0)  # cameras have no scale
     if _is_askew(matrix[:3, :3]):

@@ -1,7 +1,8 @@
 """Pictures of a take in the scene: an image sequence that follows the scene's frame and grows as pictures come.
 
 It is shown in Image Editors, laid into the sequencer, or made a node of the compositor. What it needs to be played at
-the right time is kept with the image, so that this can also be done after the file was opened again.
+the right time is kept with the image, so that this can also be done after the file was opened again. Single pictures
+are shown in the same editors.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from .compat import compositor_nodes, set_strip_end, strip_frames, strips_of
 
 PREFIX = "VLOGGER "
 _SPAN = "vlogger_span"
+_SINGLE = "vlogger_single"
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,18 @@ def sequence_of(image: Any, name: str, path: Path, span: Span) -> Any:
     return image
 
 
+def single(path: Path, name: str) -> Any:
+    """The image of one picture. Raises AddonError if it is not there."""
+    try:
+        image = bpy.data.images.load(str(path), check_existing=True)
+    except RuntimeError as error:
+        raise AddonError(f"There is no picture at {path} any more, or it can't be read.") from error
+    image.name = PREFIX + name
+    image.filepath = _kept_path(path)
+    image[_SINGLE] = True
+    return image
+
+
 def span_of(image: Any) -> Span:
     """Raises AddonError if the image is none of ours."""
     if image is None or image.get(_SPAN) is None:
@@ -68,7 +82,7 @@ def show_in_editors(image: Any) -> bool:
     """Show it in the Image Editors that show nothing, or pictures of another take; False if there are none."""
     shown = [area for area in _editors() if _is_free(area.spaces.active)]
     for area in shown:
-        _show(area.spaces.active, image)
+        _show(area, image)
         area.tag_redraw()
     return bool(shown)
 
@@ -81,10 +95,7 @@ def show_beside(context: Any, image: Any) -> None:
     bpy.ops.screen.area_split(direction="VERTICAL", factor=0.5)
     for area in set(context.screen.areas) - before:
         area.type = "IMAGE_EDITOR"
-        _show(area.spaces.active, image)
-        region = next(region for region in area.regions if region.type == "WINDOW")
-        with context.temp_override(area=area, region=region):
-            bpy.ops.image.view_all(fit_view=True)
+        _show(area, image)
 
 
 def add_strip(scene: Any, image: Any) -> Any:
@@ -134,12 +145,25 @@ def _editors() -> Iterator[Any]:
 
 
 def _is_free(space: Any) -> bool:
-    return space.image is None or space.image.get(_SPAN) is not None
+    return space.image is None or any(space.image.get(mark) is not None for mark in (_SPAN, _SINGLE))
 
 
-def _show(space: Any, image: Any) -> None:
+def _show(area: Any, image: Any) -> None:
+    """Show it; whole, if it or what was there is a single picture, or nothing was there."""
+    space, before = area.spaces.active, area.spaces.active.image
     space.image = image
-    _play(space.image_user, span_of(image))
+    if image.get(_SPAN) is not None:
+        _play(space.image_user, span_of(image))
+    if before != image and (before is None or any(shown.get(_SINGLE) for shown in (before, image))):
+        _fit_view(area)
+
+
+def _fit_view(area: Any) -> None:
+    region = next(region for region in area.regions if region.type == "WINDOW")
+    for window in bpy.context.window_manager.windows:
+        if area in list(window.screen.areas):
+            with bpy.context.temp_override(window=window, area=area, region=region):
+                bpy.ops.image.view_all(fit_view=True)
 
 
 def _play(user: Any, span: Span) -> None:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from ..core.errors import AddonError
 from ..scene.camera import check_camera
 from ..scene.character import body_of
 from ..scene.pictures import add_node, add_strip, show_beside
@@ -9,13 +10,15 @@ from ..scene.rigs import check_rig
 from .chosen import why_no_service
 from .operator import Operator, no_rig, rig_of
 from .painting import paint
+from .portraits import PHOTO
+from .renderers import what_lacks
 from .session import session
 from .takes import shown_take, take_file
-from .wish import wish_of
+from .wish import person_of, shown_image, wish_of
 
 
 class VLOGGER_OT_render_frames(Operator):
-    """Make pictures, with alpha, of what the rig does over the shown take, as the scene's camera sees it"""
+    """Make pictures of the shown take, as the scene's camera sees it: of the 3D character, or of the photo's person"""
 
     bl_idname = "vlogger.render_frames"
     bl_label = "Render Frames"
@@ -33,7 +36,9 @@ class VLOGGER_OT_render_frames(Operator):
             return "This take is still being made"
         if take_file(take) is None:
             return "The file of this take is gone: make the take again"
-        return "Pictures are being made: cancel, or wait" if "frames" in session().errands else why_no_service()
+        if "frames" in session().errands:
+            return "Pictures are being made: cancel, or wait"
+        return why_no_painter(context) or why_no_service()
 
     def run(self, context: Any) -> str:
         armature = rig_of(context)
@@ -51,7 +56,9 @@ class _PictureOperator(Operator):
         if reason:
             return reason
         take = shown_take(rig_of(context))
-        return "" if take is not None and take.image is not None else "There are no pictures yet: press Render Frames"
+        if take is None or shown_image(context.scene, take) is None:
+            return "There are no pictures yet: press Render Frames"
+        return ""
 
 
 class VLOGGER_OT_show_frames(_PictureOperator):
@@ -62,7 +69,7 @@ class VLOGGER_OT_show_frames(_PictureOperator):
     bl_options = {"REGISTER"}
 
     def run(self, context: Any) -> str:
-        show_beside(context, shown_take(rig_of(context)).image)
+        show_beside(context, _image(context))
         return ""
 
 
@@ -73,7 +80,7 @@ class VLOGGER_OT_frames_to_sequencer(_PictureOperator):
     bl_label = "Sequencer"
 
     def run(self, context: Any) -> str:
-        add_strip(context.scene, shown_take(rig_of(context)).image)
+        add_strip(context.scene, _image(context))
         return "The pictures are in the sequencer, which is what Blender renders now."
 
 
@@ -84,8 +91,22 @@ class VLOGGER_OT_frames_to_compositor(_PictureOperator):
     bl_label = "Compositor"
 
     def run(self, context: Any) -> str:
-        add_node(context.scene, shown_take(rig_of(context)).image)
+        add_node(context.scene, _image(context))
         return "The pictures are a node of the compositor."
+
+
+def why_no_painter(context: Any) -> str:
+    """Why the photo's person can't be painted, "" if they can, or if frames are of the 3D character."""
+    settings = context.scene.vlogger.frames
+    try:
+        person_of(context.scene, rig_of(context))
+    except AddonError as error:
+        return str(error).rstrip(".")
+    return what_lacks(settings.renderer).rstrip(".") if settings.painter == PHOTO else ""
+
+
+def _image(context: Any) -> Any:
+    return shown_image(context.scene, shown_take(rig_of(context)))
 
 
 CLASSES = (

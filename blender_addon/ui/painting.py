@@ -15,8 +15,9 @@ from ..core.as_seen import as_seen
 from ..core.errors import AddonError
 from ..core.jobs import FrameCame, JobHandle
 from ..core.names import JOINT_NAMES
+from ..core.portrait import digest_of
 from ..core.shown import Painted, digests, write_shown
-from ..core.standing import standing
+from ..core.standing import BY_HEAD, standing
 from ..core.steps import awaited
 from ..core.take import Take
 from ..scene.camera import CameraMove, watch_camera
@@ -34,6 +35,8 @@ T = TypeVar("T")
 
 _OFTEN = 0.15
 """Seconds between two looks at the pictures that came: Blender reads them from the disk each time."""
+_FAR_ASIDE = 35.0
+"""Degrees between camera and photo from which on it is worth a word."""
 
 
 def paint(wish: Wish, body: tuple[dict[str, float], Any] | None) -> Steps:
@@ -44,11 +47,13 @@ def paint(wish: Wish, body: tuple[dict[str, float], Any] | None) -> Steps:
         rig = yield from in_steps(rig_in_steps(bpy.data.objects[wish.armature]), "Reading the rig")
         find, numbers = finder(rig), range(wish.span.first, wish.span.last + 1)
 
-        def placed() -> Any:
-            return standing(rig, find()) if body is None else body[1]
+        def placed() -> tuple[Any, Any]:
+            """Where the character stands, and where the one stands who is seen."""
+            character = standing(rig, find()) if body is None else body[1]
+            return character, character if wish.person is None else standing(rig, find(), BY_HEAD)
 
         shown = yield from in_steps(awaited(threads.submit(read_shown, wish)), "Reading the take")
-        placing = yield from in_steps(awaited(threads.submit(placed)), "Reading the rig")
+        placing, seen = yield from in_steps(awaited(threads.submit(placed)), "Reading the rig")
         frames = [float(wish.whole[number]) for number in numbers]
         notes: list[str] = []
         if body is not None and {bone.name for bone in rig.bones}.issuperset(JOINT_NAMES):
@@ -60,9 +65,10 @@ def paint(wish: Wish, body: tuple[dict[str, float], Any] | None) -> Steps:
         yield from in_steps(
             awaited(threads.submit(write_shown, wish.folder / "shown.npz", shown, wish.name)), "Reading the take"
         )
-        move = yield from _watched(watch_camera(wish.scene, wish.armature, placing, frames), "Following the camera")
+        move = yield from _watched(watch_camera(wish.scene, wish.armature, seen, frames), "Following the camera")
         wanted = yield from in_steps(awaited(threads.submit(_made_of, wish, shown, move)), "Comparing")
         missing = painted.missing(wanted)
+        notes += _side(wish, move)
         there = before = len(wanted) - sum(map(len, missing))
         look.came(*(number for number in numbers if before and not any(number in run for run in missing)))
 
@@ -81,13 +87,16 @@ def paint(wish: Wish, body: tuple[dict[str, float], Any] | None) -> Steps:
                     there += 1
                     look.came(update.frame)
 
-            yield from served(_job(wish, move, run), wish.folder, f"{wish.name} pictures", at, came)
+            yield from served(_job(wish, move, run), wish.folder, f"{wish.title} pictures", at, came)
         look.refresh(now=True)
         if wish.strip and look.image is not None:
             add_strip(bpy.data.scenes[wish.scene], look.image)
-            push_undo(f"VLOGGER Pictures of {wish.name}")
+            push_undo(f"VLOGGER Pictures of {wish.title}")
+        who = "" if wish.person is None else f"{wish.person.portrait.name} in "
         kept = f", {before} of which were there already" if before else ""
-        return " ".join([f"{len(wanted)} pictures of {wish.name} are in {wish.folder.name}{kept}.", *notes])
+        are = "picture of {} is" if len(wanted) == 1 else "pictures of {} are"
+        said = f"{len(wanted)} {are.format(who + wish.name)} in {wish.folder.name}{kept}."
+        return " ".join([said, *notes])
     finally:
         painted.save()
         threads.shutdown(wait=False)
@@ -103,9 +112,13 @@ class _Look:
 
     @property
     def image(self) -> Any:
+        take = self._take
+        return getattr(take, self._wish.slot) if take is not None else None
+
+    @property
+    def _take(self) -> Any:
         armature = bpy.data.objects.get(self._wish.armature)
-        take = take_named(armature, self._wish.name) if armature is not None else None
-        return take.image if take is not None else None
+        return take_named(armature, self._wish.name) if armature is not None else None
 
     def came(self, *numbers: int) -> None:
         if numbers:
@@ -115,15 +128,14 @@ class _Look:
         """Show what came, if it is time to. Raises AddonError if the take is gone."""
         if self._new is None or (time.monotonic() < self._due and not now):
             return
-        armature = bpy.data.objects.get(self._wish.armature)
-        take = take_named(armature, self._wish.name) if armature is not None else None
+        take, wish = self._take, self._wish
         if take is None:
-            raise AddonError(f"{self._wish.name} is gone, so no more pictures of it are made.")
-        first = take.image is None
-        image = sequence_of(take.image, take.name, self._wish.picture(self._new), self._wish.span)
-        if first:
-            take.image = image
-            push_undo(f"VLOGGER Pictures of {take.name}")  # else an undo would leave the take with a lost image
+            raise AddonError(f"{wish.name} is gone, so no more pictures of it are made.")
+        before = self.image
+        image = sequence_of(before, wish.title, wish.picture(self._new), wish.span)
+        if before is None:
+            setattr(take, wish.slot, image)
+            push_undo(f"VLOGGER Pictures of {wish.title}")  # else an undo would leave the take with a lost image
         show_in_editors(image)
         refresh(image)
         self._new, self._due = None, time.monotonic() + _OFTEN
@@ -141,22 +153,35 @@ def _watched(watching: Generator[float, None, T], stage: str) -> Generator[At, N
 
 def _made_of(wish: Wish, shown: Take, move: CameraMove) -> dict[int, str]:
     """What each picture that is wanted is made of, by its number."""
-    body = json.dumps(wish.body, sort_keys=True).encode()
+    who = wish.person
+    made_with = wish.body if who is None else [digest_of(who.path), who.renderer, who.background]
+    same = json.dumps(made_with, sort_keys=True).encode()
     numbers = range(wish.span.first, wish.span.last + 1)
-    made = digests(shown, numbers, [seen + body for seen in move.seen()])
+    made = digests(shown, numbers, [seen + same for seen in move.seen()])
     return dict(zip(numbers, made, strict=True))
 
 
 def _job(wish: Wish, move: CameraMove, run: range) -> dict[str, Any]:
-    first = wish.span.first
-    job = {
-        "kind": "render",
-        "take": wish.folder / "shown.npz",
+    first, who = wish.span.first, wish.person
+    take = wish.folder / "shown.npz"
+    what = {
         "camera": move.job(run.start - first, run.stop - 1 - first),
         "first": run.start,
         "last": run.stop - 1,
     }
+    if who is not None:
+        painting = {**what, "renderer": who.renderer, "background": who.background}
+        return {"kind": "shot", "take": take, "portrait": who.path, "painting": painting}
+    job = {"kind": "render", "take": take, **what}
     return job if wish.body is None else {**job, "body": wish.body}
+
+
+def _side(wish: Wish, move: CameraMove) -> list[str]:
+    """That a photo is seen from where it shows little."""
+    aside = 0.0 if wish.person is None else wish.person.portrait.aside(move.poses)
+    if aside < _FAR_ASIDE:
+        return []
+    return [f"The camera is up to {aside:.0f}° aside of where the photo was taken, which shows one side of a person."]
 
 
 def _stage(there: int, count: int, handle: JobHandle) -> str:

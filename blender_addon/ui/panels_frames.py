@@ -10,8 +10,10 @@ from ..core.errors import AddonError
 from ..scene.camera import picture_size
 from ..scene.character import body_of
 from .drawing import draw_errand, draw_text
+from .op_frames import why_no_painter
 from .operator import rig_of
 from .panels import VLOGGER_PT_animate
+from .portraits import PHOTO
 from .takes import shown_take
 from .wish import wanted_frames
 
@@ -35,13 +37,18 @@ class VLOGGER_PT_frames(bpy.types.Panel):
     def draw(self, context: Any) -> None:
         layout, scene, armature = self.layout, context.scene, rig_of(context)
         layout.use_property_split, layout.use_property_decorate = True, False
-        draw_text(layout, "3D preview frames; photoreal ones come with the renderer.", context, "INFO")
-        if body_of(armature) is None:
+        settings = scene.vlogger.frames
+        row = layout.row()
+        row.use_property_split = False
+        row.prop(settings, "painter", expand=True)
+        if settings.painter == PHOTO:
+            self._photo(context)
+        elif body_of(armature) is None:
             draw_text(
                 layout,
                 "This rig's take is drawn on the built-in character: keys edited by hand don't show.",
                 context,
-                "BLANK1",
+                "INFO",
             )
         column = layout.column()
         column.prop(scene, "camera")
@@ -52,7 +59,7 @@ class VLOGGER_PT_frames(bpy.types.Panel):
             return
         width, height = picture_size(scene)
         draw_text(column, f"{len(frames)} of {width} x {height}, frames {frames.start} to {frames.stop - 1}", context)
-        column.prop(scene.vlogger.frames, "strip")
+        column.prop(settings, "strip")
         if not draw_errand(layout, "frames"):
             layout.operator("vlogger.render_frames", icon="RENDER_ANIMATION")
         row = layout.row(align=True)
@@ -60,6 +67,15 @@ class VLOGGER_PT_frames(bpy.types.Panel):
         row = layout.row(align=True)
         row.operator("vlogger.frames_to_sequencer", icon="SEQUENCE")
         row.operator("vlogger.frames_to_compositor", icon="NODE_COMPOSITING")
+
+    def _photo(self, context: Any) -> None:
+        layout, settings = self.layout, context.scene.vlogger.frames
+        reason = why_no_painter(context)
+        column = layout.column()
+        column.prop(settings, "renderers")
+        column.prop(settings, "background")
+        if reason:
+            draw_text(layout, f"{reason}.", context, "ERROR")
 
 
 CLASSES = (VLOGGER_PT_frames,)

@@ -17,8 +17,10 @@ from bpy.props import (
     StringProperty,
 )
 
+from ..core.portrait import AFFIRMED
 from ..scene.fbx import PRESETS
 from ..scene.sound import sounds_in
+from .portraits import CHARACTER, PHOTO
 
 LANGUAGES = (
     ("en", "English", ""), ("de", "German", ""), ("fr", "French", ""), ("es", "Spanish", ""), ("it", "Italian", ""),
@@ -80,6 +82,32 @@ def _strips(settings: Any, context: Any) -> list[tuple[str, str, str]]:
     return _strips_shown
 
 
+def _another_person(settings: Any, context: Any) -> None:
+    settings.affirmed = False
+
+
+_renderers_shown: list[tuple[str, str, str]] = []
+"""As for `_strips_shown`."""
+
+
+def _renderers(settings: Any, context: Any) -> list[tuple[str, str, str]]:
+    from .renderers import renderers
+
+    known = {renderer.name: (renderer.name, renderer.label, renderer.detail) for renderer in renderers()}
+    _renderers_shown[:] = known.values()
+    if settings.renderer not in known:  # one that the service didn't tell, or not yet
+        _renderers_shown.append((settings.renderer, settings.renderer, ""))
+    return _renderers_shown
+
+
+def _renderer_index(settings: Any) -> int:
+    return [name for name, *_ in _renderers(settings, None)].index(settings.renderer)
+
+
+def _renderer_chosen(settings: Any, index: int) -> None:
+    settings.renderer = _renderers(settings, None)[index][0]
+
+
 class VloggerExportSettings(bpy.types.PropertyGroup):
     """How takes are exported."""
 
@@ -100,10 +128,54 @@ class VloggerExportSettings(bpy.types.PropertyGroup):
 class VloggerFramesSettings(bpy.types.PropertyGroup):
     """How pictures of takes are made."""
 
+    painter: EnumProperty(
+        name="Painted From",
+        items=(
+            (CHARACTER, "3D Character", "Frames of the 3D character, as a preview"),
+            (PHOTO, "Photo", "Frames of the person in the rig's photo, who performs the take"),
+        ),
+        default=CHARACTER,
+    )
+    renderer: StringProperty(default="builtin", description="The renderer's name, as the service knows it")
+    renderers: EnumProperty(
+        name="Renderer",
+        description="What paints the person",
+        items=_renderers,
+        get=_renderer_index,
+        set=_renderer_chosen,
+    )
+    background: EnumProperty(
+        name="Background",
+        items=(
+            ("none", "None", "With alpha: the scene, or what else is below, shows behind the person"),
+            ("photo", "The Photo's", "What the photo shows behind the person"),
+        ),
+        default="none",
+    )
     strip: BoolProperty(
         name="Add Strip",
         description="When they are done, lay them over what is in the sequencer. Renders come from the sequencer then",
     )
+
+
+class VloggerPhotoSettings(bpy.types.PropertyGroup):
+    """The photo that a portrait is to be made of."""
+
+    file: StringProperty(
+        name="Photo",
+        description="A photo of one person who looks towards the camera: JPEG, PNG or WebP",
+        subtype="FILE_PATH",
+        update=_another_person,
+    )
+    person: IntProperty(
+        name="Person",
+        description="Who is meant where the photo shows several people, counted from the left. 0 is the only one, or "
+        "the one by far the nearest",
+        min=0,
+        max=99,
+        update=_another_person,
+    )
+    affirmed: BoolProperty(name="Affirm", description=AFFIRMED)
 
 
 class VloggerSceneSettings(bpy.types.PropertyGroup):
@@ -141,6 +213,7 @@ class VloggerSceneSettings(bpy.types.PropertyGroup):
         name="Place Sound", description="Put the sound into the sequencer, if it is not heard yet", default=True
     )
     export: PointerProperty(type=VloggerExportSettings)
+    photo: PointerProperty(type=VloggerPhotoSettings)
     frames: PointerProperty(type=VloggerFramesSettings)
 
 
@@ -158,7 +231,8 @@ class VloggerTake(bpy.types.PropertyGroup):
     action: PointerProperty(type=bpy.types.Action)
     faces: CollectionProperty(type=VloggerFaceAction, override=LISTS)
     path: StringProperty(name="Take File", subtype="FILE_PATH")
-    image: PointerProperty(type=bpy.types.Image)
+    image: PointerProperty(type=bpy.types.Image, description="The frames of the 3D character")
+    painted: PointerProperty(type=bpy.types.Image, description="The frames of the person in the photo")
     start: FloatProperty(description="The scene's frame on which it begins")
     job: StringProperty(description="The service's name of the job that makes it; empty when it is made")
     asked: StringProperty(description="What it was asked for with, as JSON (see asked.py)")
@@ -217,6 +291,7 @@ class VloggerRigSettings(bpy.types.PropertyGroup):
 CLASSES = (
     VloggerExportSettings,
     VloggerFramesSettings,
+    VloggerPhotoSettings,
     VloggerSceneSettings,
     VloggerFaceAction,
     VloggerTake,
@@ -234,6 +309,12 @@ def register() -> None:
     thing.vlogger_take = IntProperty(
         name="Take", description="The take that is shown", update=_take_chosen, override=OVERRIDABLE
     )
+    thing.vlogger_portrait = StringProperty(
+        name="Portrait",
+        description="The fitted photo of the person who performs this rig's takes: a .portrait file",
+        subtype="FILE_PATH",
+        override=OVERRIDABLE,
+    )
     thing.vlogger_pin_reach = IntProperty(
         name="Reach",
         description="Frames around a pinned key over which the take bends to it",
@@ -246,5 +327,5 @@ def register() -> None:
 
 def unregister() -> None:
     del bpy.types.Scene.vlogger
-    for name in ("vlogger", "vlogger_takes", "vlogger_take", "vlogger_pin_reach"):
+    for name in ("vlogger", "vlogger_takes", "vlogger_take", "vlogger_portrait", "vlogger_pin_reach"):
         delattr(bpy.types.Object, name)

@@ -24,6 +24,7 @@ from ..scene.aside import leave_all
 from ..scene.performing import Part, Performing
 from ..scene.sound import place_sound, rate_of
 from ..scene.unfinished import take_back, unfinished_takes
+from .answers import Answers
 from .errand import Errand, Steps
 from .mapping import Mappings
 from .takes import (
@@ -92,6 +93,7 @@ class Session:
         self._files: dict[JobHandle, Callable[[Any], None]] = {}
         self.errands: dict[str, Errand] = {}
         self.making: dict[str, Making] = {}
+        self.answers = Answers()
         self.mappings = Mappings()
         self.service = ServiceChanged("", "")
         self.notice: Notice | None = None
@@ -230,6 +232,7 @@ class Session:
         if self._client is not None and not replace_service:
             self._client.close()
             self._client = None
+        self.answers.forget()
         self.notice = None
         self.client.connect(replace_service)
 
@@ -238,6 +241,7 @@ class Session:
         if self._client is not None:
             self._client.close()
             self._client = None
+        self.answers.forget()
         self.service = ServiceChanged("", "")
 
     def close(self) -> None:
@@ -248,6 +252,8 @@ class Session:
         """Do a little; returns the seconds until the next time."""
         began = time.perf_counter()
         self._start_early()
+        if self._client is not None and self.service.state == "ready":
+            self.answers.ask(self._client)
         self._follow_names()
         self._listen()
         self._rekey_turned()
@@ -269,7 +275,9 @@ class Session:
         for update in updates:
             if isinstance(update, ServiceChanged):
                 self.service = update
-            elif isinstance(update, Answered) and update.error is not None:
+                if update.state != "ready":
+                    self.answers.forget()
+            elif isinstance(update, Answered) and not self.answers.came(update) and update.error is not None:
                 self.tell(update.error)
             elif isinstance(update, CurvesCame | Ended | FrameCame | FileCame):
                 self._deal(update)

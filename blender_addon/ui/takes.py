@@ -181,7 +181,11 @@ def _keeping(folder: Path) -> Iterator[None]:
 
 def take_folder(armature: Any, take: Any) -> Path:
     """Make a new folder for the files of a take. Raises AddonError if it can't be made."""
-    name = safe_name(f"{armature.name} {take.name}")
+    return new_folder(safe_name(f"{armature.name} {take.name}"))
+
+
+def new_folder(name: str) -> Path:
+    """Make a folder of this name, or with a number after it, where takes are kept. Raises AddonError if it can't be."""
     for i in count(1):
         folder = takes_folder() / (name if i == 1 else f"{name} {i}")
         with _keeping(folder.parent), suppress(FileExistsError):  # that of a take of another rig or another blend file

@@ -12,13 +12,25 @@ import numpy as np
 from ..core.dials import Dials, turn_dials
 from ..core.errors import AddonError
 from ..core.formats.reading import read_performance
+from ..core.portrait import PortraitFile
 from ..core.shown import sampled
 from ..core.take import Take
 from ..scene.character import body_of
 from ..scene.pictures import Span, picture
 from ..scene.sound import rate_of
 from .mapping import descriptions
+from .portraits import PHOTO, portrait_of
 from .takes import dials_of, safe_name, take_file, takes_folder
+
+
+@dataclass(frozen=True)
+class Person:
+    """Who is painted, instead of the character being drawn: the portrait, by what, and before what background."""
+
+    path: Path
+    portrait: PortraitFile
+    renderer: str
+    background: str
 
 
 @dataclass(frozen=True)
@@ -28,6 +40,7 @@ class Wish:
     whole       : the scene's frames that the take spans; the pictures are numbered from its first
     first, last : those of them that are wanted
     start, end  : the scene's frames on which the take's first and last frame fall
+    person      : who is painted; None where the character is drawn
     """
 
     scene: str
@@ -44,6 +57,17 @@ class Wish:
     end: float
     body: dict[str, float] | None
     strip: bool
+    person: Person | None
+
+    @property
+    def title(self) -> str:
+        """What the pictures are called."""
+        return self.name if self.person is None else f"{self.name} photo"
+
+    @property
+    def slot(self) -> str:
+        """The take's property that holds their image."""
+        return slot_of(self.person is not None)
 
     @property
     def span(self) -> Span:
@@ -53,6 +77,16 @@ class Wish:
         return picture(self.folder / "frames", number)
 
 
+def slot_of(painted: bool) -> str:
+    """The property of a take that holds the image of its frames: those of the photo, or of the character."""
+    return "painted" if painted else "image"
+
+
+def shown_image(scene: Any, take: Any) -> Any:
+    """The image of a take's frames, of the kind that the panel says; None if there are none yet."""
+    return getattr(take, slot_of(scene.vlogger.frames.painter == PHOTO))
+
+
 def wish_of(scene: Any, armature: Any, take: Any) -> Wish:
     """What Render Frames would make. Raises AddonError if that is nothing."""
     file = take_file(take)
@@ -60,13 +94,14 @@ def wish_of(scene: Any, armature: Any, take: Any) -> Wish:
         raise AddonError(f"The file of {take.name} is gone, so no pictures can be made of it. Make the take again.")
     start, end = frames_of(take)
     whole, wanted = range(ceil(start - 0.001), floor(end + 0.001) + 1), wanted_frames(scene, take)
-    body = body_of(armature)
+    body, person = body_of(armature), person_of(scene, armature)
+    kind = "pictures" if person is None else "photo"
     return Wish(
         scene=scene.name,
         armature=armature.name,
         name=take.name,
         file=file,
-        folder=takes_folder() / safe_name(f"{armature.name} {take.name} pictures"),
+        folder=takes_folder() / safe_name(f"{armature.name} {take.name} {kind}"),
         dials=dials_of(take),
         rate=rate_of(scene),
         whole=whole,
@@ -76,7 +111,17 @@ def wish_of(scene: Any, armature: Any, take: Any) -> Wish:
         end=end,
         body=body[0] if body is not None else None,
         strip=scene.vlogger.frames.strip,
+        person=person,
     )
+
+
+def person_of(scene: Any, armature: Any) -> Person | None:
+    """Who is painted, None where the character is drawn. Raises AddonError if the rig's portrait can't be used."""
+    settings = scene.vlogger.frames
+    if settings.painter != PHOTO:
+        return None
+    path, portrait = portrait_of(armature)
+    return Person(path, portrait, settings.renderer, settings.background)
 
 
 def wanted_frames(scene: Any, take: Any) -> range:

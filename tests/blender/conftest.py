@@ -20,6 +20,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 HERE = Path(__file__).parent
 _USER_FOLDERS = ("BLENDER_USER_CONFIG", "BLENDER_USER_SCRIPTS", "BLENDER_USER_DATAFILES")
@@ -31,6 +32,29 @@ def _pythons() -> list[str]:
     if named := os.environ.get("VLOGGER_BLENDERS"):
         return named.split(os.pathsep)
     return [sys.executable] if importlib.util.find_spec("bpy") else []
+
+
+@pytest.fixture(scope="session")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with `astronaut.png`, a public-domain photo of a person, `two.png` of two, `coffee.png` of nobody."""
+    from skimage import data
+
+    folder = tmp_path_factory.mktemp("photos")
+    person = data.astronaut()
+    for name, picture in {"astronaut": person, "two": np.hstack([person, person]), "coffee": data.coffee()}.items():
+        Image.fromarray(picture).save(folder / f"{name}.png")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def portrait_file(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The portrait of that person."""
+    from vlogger_backend.portraits.making import affirmed_now, make_portrait
+    from vlogger_backend.portraits.storage import write_portrait
+
+    path = tmp_path_factory.mktemp("portrait") / "astronaut.portrait"
+    write_portrait(make_portrait(photos / "astronaut.png", affirmed_now()), path)
+    return path
 
 
 @pytest.fixture(scope="session", params=_pythons() or [pytest.param("", marks=pytest.mark.skip("no bpy module"))])
