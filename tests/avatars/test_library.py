@@ -65,7 +65,7 @@ def test_another_body_is_built_once_kept_and_mended_when_damaged(avatar, tmp_pat
     child = load_avatar(CHILD, lambda stage, done: stages.append(stage))
     assert child.vertices[:, 1].max() < avatar.vertices[:, 1].max() - 0.2
     assert stages
-    (kept,) = library.cache_folder().glob("*.npz")
+    (kept,) = library.kept_folder().glob("*.npz")
     whole = kept.read_bytes()
 
     stages.clear()
@@ -86,7 +86,7 @@ def test_an_avatar_that_another_process_builds_is_waited_for(tmp_path, monkeypat
         "from vlogger_backend.avatars.library import load_avatar; from vlogger_backend.request import Body; "
         "load_avatar(Body(gender=1.0, age=0.4), lambda stage, done: print(stage, flush=True))"
     )
-    folder = library.cache_folder()
+    folder = library.kept_folder()
     folder.mkdir()
     with library._alone(folder, lambda stage, done: pytest.fail("nobody builds yet")):
         other = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)

@@ -19,6 +19,7 @@ from typing import IO
 from .. import __version__
 from ..errors import InputError
 from ..files import remove_leftovers
+from ..folders import cache_folder
 from ..progress import Progress, no_progress
 from ..request import Body
 from .avatar import Avatar
@@ -40,7 +41,7 @@ def load_avatar(body: Body | None = None, progress: Progress = no_progress) -> A
     body = body or Body()
     if body == Body():
         return read_avatar(SHIPPED)
-    kept = cache_folder() / f"{_key(body)}.npz"
+    kept = kept_folder() / f"{_key(body)}.npz"
     if kept.exists():
         try:
             return read_avatar(kept)
@@ -93,17 +94,9 @@ def _lock(file: IO[bytes]) -> bool:
     return True
 
 
-def cache_folder() -> Path:
-    """Where built avatars are kept: `VLOGGER_CACHE`, or the user's usual cache folder."""
-    if chosen := os.environ.get("VLOGGER_CACHE"):
-        return Path(chosen) / "avatars"
-    if sys.platform == "win32":
-        root = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
-    elif sys.platform == "darwin":
-        root = Path.home() / "Library" / "Caches"
-    else:
-        root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return root / "vlogger" / "avatars"
+def kept_folder() -> Path:
+    """Where built avatars are kept."""
+    return cache_folder() / "avatars"
 
 
 def _key(body: Body) -> str:

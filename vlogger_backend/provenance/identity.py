@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import datetime
 import os
-import sys
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
@@ -20,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import InputError
 from ..files import write_secret
+from ..folders import data_folder
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -79,16 +79,8 @@ def known_roots() -> bytes:
 
 
 def identity_folder() -> Path:
-    """Where identities are kept: `VLOGGER_DATA`, or the user's usual folder for the data of programs."""
-    if chosen := os.environ.get("VLOGGER_DATA"):
-        return Path(chosen) / "credentials"
-    if sys.platform == "win32":
-        root = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
-    elif sys.platform == "darwin":
-        root = Path.home() / "Library" / "Application Support"
-    else:
-        root = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
-    return root / "vlogger" / "credentials"
+    """Where identities are kept."""
+    return data_folder() / "credentials"
 
 
 def _kept(path: Path) -> Identity | None:

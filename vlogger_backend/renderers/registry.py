@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..errors import InputError
-from ..provenance.identity import identity_folder
+from ..folders import data_folder
 from ..provenance.provenance import Source
 from .renderer import Readiness, Renderer
 
@@ -30,7 +30,7 @@ class Opened:
 
 def renderers_folder() -> Path:
     """Where the user's own renderers are described, each in `NAME.toml`; beside the credentials."""
-    return identity_folder().parent / "renderers"
+    return data_folder() / "renderers"
 
 
 def renderer_names() -> tuple[str, ...]:
