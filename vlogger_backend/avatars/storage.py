@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import zipfile
 from pathlib import Path
 
 import numpy as np
 
-from ..files import npz_entry, writing
+from ..files import write_npz
 from .avatar import Avatar, Material, Morph
 
 FORMAT = 1
@@ -43,13 +42,7 @@ def save_avatar(avatar: Avatar, path: Path) -> None:
         "morph_offsets": np.concatenate([morph.offsets for morph in avatar.morphs]).astype(np.float16),
         **textures,
     }
-    with (
-        writing(path) as temporary,
-        zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as file,
-    ):
-        for name, array in arrays.items():
-            with file.open(npz_entry(name), "w") as stream:
-                np.lib.format.write_array(stream, np.asarray(array), allow_pickle=False)  # type: ignore[no-untyped-call]
+    write_npz(path, arrays)
 
 
 def read_avatar(path: Path) -> Avatar:

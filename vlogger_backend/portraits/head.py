@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -16,7 +15,7 @@ from scipy.spatial import cKDTree
 
 from ..avatars.avatar import Avatar
 from ..avatars.library import load_avatar
-from ..files import npz_entry, writing
+from ..files import write_npz
 from ..motion.names import JOINT_INDEX
 
 Doubles = NDArray[np.float64]
@@ -127,13 +126,7 @@ def _landmark_matrix(corners: NDArray[Any], weights: NDArray[Any], count: int) -
 
 def save_head(arrays: Mapping[str, NDArray[Any]], path: Path = SHIPPED) -> None:
     """Write the arrays of a head model; the same arrays, same bytes."""
-    with (
-        writing(path) as temporary,
-        zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as file,
-    ):
-        for name, array in arrays.items():
-            with file.open(npz_entry(name), "w") as stream:
-                np.lib.format.write_array(stream, np.asarray(array), allow_pickle=False)  # type: ignore[no-untyped-call]
+    write_npz(path, arrays)
 
 
 def eye_centres(avatar: Avatar) -> Doubles:
