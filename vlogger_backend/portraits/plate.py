@@ -167,7 +167,7 @@ def _begun(image: Floats, hole: Mask, taken: Mask, before: _Level | None) -> _Le
 
 
 def _smoothly(image: Floats, hole: Mask) -> Floats:
-    """The hole filled with means of what is around it, the wider the deeper (pull and push)."""
+    """The hole filled with means of what is around it, the wider the deeper: where the search for patches begins."""
     known = (~hole).astype(np.float64)
     if not known.any():
         return np.zeros_like(image)
