@@ -99,5 +99,16 @@ def _paint_teeth() -> Floats:
         enamel = enamel * (0.88 + 0.12 * np.clip(crown - gum_line, 0, 0.4) / 0.4)[..., None]
         gum = np.array([0.62, 0.30, 0.29]) * (1 - 0.2 * gap)[..., None]
         color = enamel * (1 - in_gum) + gum * in_gum
-        rows.append(color * (1 - 0.85 * np.clip((x - 0.16) / 0.5, 0, 1) ** 0.8)[..., None])
-    return np.asarray(np.concatenate(rows), np.float32)
+        rows.append(color)
+    return np.asarray(np.concatenate(rows) * _shade(512)[:, None], np.float32)
+
+
+def _shade(width: int) -> Doubles:
+    """What light, of sRGB, reaches the teeth's texture from left to right (width,)."""
+    x = np.abs(np.linspace(-1, 1, width))
+    return np.asarray(1 - 0.85 * np.clip((x - 0.16) / 0.5, 0, 1) ** 0.8)
+
+
+def evenly_lit(teeth: Floats) -> Floats:
+    """The teeth's texture (h, w, 3) without the shade of the cheeks that it is painted with, for those who shade it."""
+    return np.asarray(np.clip(teeth / _shade(teeth.shape[1])[:, None], 0, 1), np.float32)

@@ -8,14 +8,27 @@ Color = tuple[float, float, float]
 
 
 @dataclass(frozen=True)
+class Opening:
+    """The slit between the lips, through which light comes into the mouth.
+
+    middle : in metres
+    half   : from its middle to a corner of the mouth, in metres
+    area   : in square metres
+    """
+
+    middle: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    half: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    area: float = 0.0
+
+
+@dataclass(frozen=True)
 class Lighting:
     """Three lights from afar, and light from all around. Colours are linear.
 
     directions  : unit vectors to the lights
     colors      : of the lights
     sky, ground : what comes from above and below
-    opening     : the mouth's, between the lips: middle and area (m, m, m, m2), for a mouth that is lit through it;
-                  without area, the inside of the mouth is as bright as it is painted
+    opening     : through which the inside of the mouth is lit; without area, that is as bright as it is painted
     thrown_back : how much of the light in the mouth its walls throw back
     """
 
@@ -23,7 +36,7 @@ class Lighting:
     colors: tuple[Color, Color, Color]
     sky: Color
     ground: Color
-    opening: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
+    opening: Opening = Opening()
     thrown_back: float = 0.5
 
 

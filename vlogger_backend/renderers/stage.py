@@ -193,7 +193,9 @@ def _renderer() -> Any:
                     program.set_uniform(f"light_colors[{index}]", np.array(lighting.colors[index]))
                 program.set_uniform("sky", np.array(lighting.sky))
                 program.set_uniform("ground", np.array(lighting.ground))
-                program.set_uniform("opening", np.array(lighting.opening))
+                opening = lighting.opening
+                program.set_uniform("opening", np.array((*opening.middle, opening.area)))
+                program.set_uniform("half_opening", np.array(opening.half))
                 program.set_uniform("thrown_back", lighting.thrown_back)
                 program.set_uniform("material.base_color_factor", material.baseColorFactor)
                 program.set_uniform("material.metallic_factor", material.metallicFactor)

@@ -26,12 +26,14 @@ layout(location = 2) in float light;
 layout(location = 3) in float share;
 uniform mat4 projection;
 out vec3 homogeneous;
+centroid out vec3 inside;
 out float brightness;
 out float other;
 void main()
 {
     gl_Position = projection * vec4(position, 1.0);
     homogeneous = place;
+    inside = place;
     brightness = light;
     other = share;
 }
@@ -44,6 +46,7 @@ uniform sampler2D picture;
 uniform sampler2D under;
 uniform int flat_id;
 in vec3 homogeneous;
+centroid in vec3 inside;
 in float brightness;
 in float other;
 out vec4 color;
@@ -73,7 +76,12 @@ void main()
         color = vec4(float(flat_id) / 255.0, clamp(other, 0.0, 1.0), 0.0, 1.0);
         return;
     }
+    // The middle of a pixel that a triangle covers in part may be beside it: far away in the picture if the triangle
+    // is steep. Then the colour is of a place inside; else of the middle, so that the photo is not blurred.
     vec2 at = homogeneous.xy / homogeneous.z;
+    vec2 within = inside.xy / inside.z;
+    if (distance(at, within) * float(textureSize(picture, 0).x) > 1.0)
+        at = within;
     float share = clamp(other, 0.0, 1.0);
     vec4 texel = sampled(at);
     if (share > 0.0)

@@ -28,6 +28,7 @@ from ..renderers.builtin.flesh import seen
 from ..renderers.builtin.patches import cut
 from ..renderers.builtin.puppet import Frame, Puppet
 from ..renderers.compositing import over
+from ..renderers.lighting import Opening
 from ..renderers.stage import Stage
 from ..request import Request, Style
 from ..speech.voice import say
@@ -164,7 +165,9 @@ def _drawn(stage: Stage, person: Person, camera: Camera, poses: Floats, arkit: F
     middle = lips.mean(axis=0)
     spokes = lips - middle
     area = np.linalg.norm(np.cross(spokes, np.roll(spokes, -1, axis=0)).sum(axis=0)) / 2
-    opening = (float(middle[0]), float(middle[1]), float(middle[2]), max(float(area), 1e-6))
+    half = (lips[len(lips) // 2] - lips[0]) / 2
+    (x, y, z), (right, up, forward) = middle.tolist(), half.tolist()
+    opening = Opening((x, y, z), (right, up, forward), max(float(area), 1e-6))
     stage.lighting = replace(person.light, opening=opening)
     return stage.draw((camera.width, camera.height), pose, field).astype(np.float32) / 255
 

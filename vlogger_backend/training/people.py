@@ -11,6 +11,7 @@ from scipy import ndimage
 
 from ..avatars.avatar import Avatar, Floats, Material
 from ..avatars.bake import jpeg, png
+from ..avatars.mouth import evenly_lit
 from ..motion.names import ARKIT_INDEX
 from ..portraits.head import load_head
 from ..renderers.builtin.colour import linear, srgb
@@ -104,7 +105,7 @@ def _material(material: Material, rng: np.random.Generator, skin: NDArray[np.flo
         return replace(material, texture=png(_coloured_iris(_picture(material), rng)))
     if name == "teeth":
         shade = np.array([1.0, rng.uniform(0.92, 1.0), rng.uniform(0.74, 1.0)]) * rng.uniform(0.7, 1.12)
-        return replace(material, texture=jpeg(_tinted(_toothy(_picture(material), rng), shade), 90))
+        return replace(material, texture=jpeg(_tinted(_toothy(evenly_lit(_picture(material)), rng), shade), 90))
     if name in ("mouth", "tongue"):
         flesh = np.array([0.40, 0.15, 0.14]) if name == "mouth" else np.array([0.55, 0.25, 0.235])
         flesh = flesh * np.exp(rng.normal(0, 0.18)) * np.exp(rng.normal(0, 0.07, 3))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from dataclasses import replace
 
 import numpy as np
@@ -10,6 +9,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from ...avatars.avatar import Avatar, Floats
+from ...avatars.mouth import evenly_lit
 from ...motion.names import ARKIT_INDEX
 from ...portraits.head import load_head
 from ...portraits.landmarks import INNER_LIPS, OUTER_LIPS, UPPER_LIP
@@ -25,6 +25,8 @@ _WHITE_OF_THE_EYE = 0.62
 """How much light that throws back."""
 _DISPLAY = 0.0026
 """Metres of the upper teeth that show below the upper lip."""
+_SHALLOWER = 0.3
+"""How deep the mouth is behind the teeth, beside the avatar's."""
 _GRID = (24, 16)
 """Points of the sheet of the teeth in the photo, across and down."""
 _LEAST_GAP = (3.0, 0.06)
@@ -55,9 +57,8 @@ def _own(name: str, avatar: Avatar, light: Doubles) -> Organ:
     chosen = avatar.face_material == [m.name for m in avatar.materials].index(name)
     used, numbered = np.unique(avatar.faces[chosen], return_inverse=True)
     flesh = avatar_flesh(avatar, used.astype(np.int32))
-    if name == "teeth":
-        flesh = _peeping(flesh, avatar)
-    colour = np.full((8, 8, 3), _FLESH[name]) if name in _FLESH else _texture(avatar, name)
+    flesh = _peeping(flesh, avatar) if name == "teeth" else _shallow(flesh, avatar)
+    colour = np.full((8, 8, 3), _FLESH[name]) if name in _FLESH else _tooth_texture(avatar)
     faces = numbered.reshape(-1, 3).astype(np.int32)
     picture = opaque(srgb(colour * light))
     return Organ(name, flesh, faces, flat(vertex_uv(avatar, chosen, used)), picture, np.ones(len(used), np.float32))
@@ -76,15 +77,19 @@ def _peeping(teeth: Flesh, avatar: Avatar) -> Flesh:
     return replace(teeth, rest=rest)
 
 
-def _texture(avatar: Avatar, name: str) -> Doubles:
-    """A material's light, linear (h, w, 3)."""
-    from PIL import Image
+def _shallow(flesh: Flesh, avatar: Avatar) -> Flesh:
+    """The flesh behind the teeth nearer to them: the avatar's goes back so far that it would come out of the cheeks of
+    the photo's surface, which has no back of the head, when the head turns."""
+    last = float(avatar.vertices[np.unique(avatar.faces_of("teeth")), 2].min())
+    rest = flesh.rest.copy()
+    rest[:, 2] = last + np.where(rest[:, 2] < last, _SHALLOWER, 1) * (rest[:, 2] - last)
+    return replace(flesh, rest=rest)
 
-    material = next(m for m in avatar.materials if m.name == name)
-    if material.texture is None:
-        return np.broadcast_to(np.array(material.color[:3]), (8, 8, 3))
-    picture = np.asarray(Image.open(io.BytesIO(material.texture)).convert("RGB"), np.float64) / 255
-    return np.asarray(linear(picture) * np.array(material.color[:3]))
+
+def _tooth_texture(avatar: Avatar) -> Doubles:
+    """How much light the teeth throw back, (h, w, 3)."""
+    material = next(m for m in avatar.materials if m.name == "teeth")
+    return linear(evenly_lit(material.pixels() / np.float32(255)))
 
 
 def _light(photo: Floats, landmarks: Doubles) -> Doubles:

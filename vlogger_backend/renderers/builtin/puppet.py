@@ -28,6 +28,8 @@ PARTS = ("nothing", "skin", "eye", "mouth", "tongue", "teeth")
 _LIT = {"mouth": 0.85, "tongue": 1.05, "teeth": 1.05}
 """How bright what is in the mouth is in full light, beside its own colour."""
 _THROWN_BACK = 0.6
+_SLICES = 5
+"""Across the opening between the lips, for the light that comes in there."""
 _GAMMA = 2.2
 _STRETCH = (1.35, 2.4)
 """Skin that is so many times as long as in the photo begins to be, and wholly is, shown without the photo's detail."""
@@ -190,17 +192,20 @@ def _lit(
     inside = np.argwhere(parts >= PARTS.index("mouth"))
     if not len(inside):
         return list(looks)
-    y, x = inside.mean(axis=0) + 0.5
-    centre = view.place(patch.matrix @ (x, y, 1.0))
+    slices = [part.mean(axis=0) + 0.5 for part in np.array_split(inside[inside[:, 1].argsort()], _SLICES) if len(part)]
+    centres = np.stack([view.place(patch.matrix @ (x, y, 1.0)) for y, x in slices])
     area = len(inside) * patch.area * view.metres**2
-    return [_lit_through(look, centre, area) if own else look for look, own in zip(looks, unseen, strict=True)]
+    return [_lit_through(look, centres, area) if own else look for look, own in zip(looks, unseen, strict=True)]
 
 
-def _lit_through(look: Look, centre: Doubles, area: float) -> Look:
-    """With the light that comes through an opening round `centre` (3,) of `area` square metres, and what flesh throws
-    back of it."""
-    away = ((look.places - centre) ** 2).sum(axis=1)
-    direct = area / (area + np.pi * away)  # the form factor of a disc of that area
+def _lit_through(look: Look, centres: Doubles, area: float) -> Look:
+    """With the light that comes through an opening of `area` square metres, and what flesh throws back of it.
+
+    centres : (n, 3) of the n equal slices that the opening is cut into
+    """
+    away = ((look.places[:, None] - centres) ** 2).sum(axis=2)
+    slice_ = area / len(centres)
+    direct = np.minimum((slice_ / (slice_ + np.pi * away)).sum(axis=1), 1)  # the form factors of discs of that area
     light = _LIT[PARTS[look.number]] * (direct / (1 - _THROWN_BACK * (1 - direct))) ** (1 / _GAMMA)
     return replace(look, light=light.astype(np.float32))
 

@@ -22,6 +22,10 @@ from .surroundings import surroundings
 
 _FACING = 0.18
 """Least cosine between a face triangle and the line of sight for it to take the photo's pixels as they are."""
+_FACING_AT_THE_RIM = 0.4
+"""The same at the face's rim. Steeper ones go far back in a few pixels: a turned head would show them as spikes."""
+_SMOOTHINGS = 3
+"""Of the face's rim."""
 _COVERED = 0.004
 """Metres behind something else at which a triangle is hidden by it."""
 _REACHES = {"mouth": 0.042, "nose": 0.024, "eye": 0.024}
@@ -87,7 +91,22 @@ def _plain(shown: InPhoto, triangles: Ints, oval: Doubles) -> NDArray[np.bool_]:
     # The depth picture is a pixel off at places, which is much depth where a triangle is seen from its side.
     doubt = shown.pixel * deep * np.sqrt(1 - np.clip(facing, _FACING, 1) ** 2) / np.clip(facing, _FACING, 1)
     plain = (facing > _FACING) & within & (deep <= nearest + _COVERED + doubt)
-    return np.asarray(plain & _largest_piece(triangles, plain))
+    inner = plain & (facing > _FACING_AT_THE_RIM)
+    plain &= inner | _surrounded(triangles, ~inner)
+    return _without_spikes(triangles, plain & _largest_piece(triangles, plain))
+
+
+def _without_spikes(triangles: Ints, chosen: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Which of the `chosen` triangles stay if those go that hang on the others by one edge or none, so that the rim is
+    smooth."""
+    edges = np.sort(triangles[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2), axis=1)
+    edges = np.unique(edges, axis=0, return_inverse=True)[1].reshape(-1, 3)
+    triangles_at = np.bincount(edges.ravel())
+    chosen = chosen.copy()
+    for _ in range(_SMOOTHINGS):
+        chosen_at = np.bincount(edges[chosen].ravel(), minlength=len(triangles_at))
+        chosen &= ((chosen_at == 1) & (triangles_at > 1))[edges].sum(axis=1) < 2
+    return chosen
 
 
 def _largest_piece(triangles: Ints, chosen: NDArray[np.bool_]) -> NDArray[np.bool_]:

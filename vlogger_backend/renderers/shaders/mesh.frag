@@ -28,6 +28,7 @@ uniform vec3 light_colors[3];
 uniform vec3 sky;
 uniform vec3 ground;
 uniform vec4 opening;  // of the mouth: its middle and its area; no area: what is inside is painted as dark as it is
+uniform vec3 half_opening;  // from its middle to a corner
 uniform float thrown_back;  // of the light in the mouth, by its walls
 
 // Polynomial and square roots in place of powers, which are slow where the processor draws.
@@ -76,8 +77,14 @@ void main()
         }
     }
     if (material.inside && opening.w > 0.0) {
-        vec3 away = world_position - opening.xyz;
-        float direct = opening.w / (opening.w + PI * dot(away, away));  // the form factor of a disc of that area
+        float direct = 0.0;
+        for (int i = -2; i <= 2; ++i) {  // the form factors of five discs, which have the area of an ellipse's slices
+            float across = 0.4 * float(i);
+            float area = opening.w * sqrt(1.0 - across * across) / 4.0330;
+            vec3 away = world_position - opening.xyz - across * half_opening;
+            direct += area / (area + PI * dot(away, away));
+        }
+        direct = min(direct, 1.0);
         color *= direct / (1.0 - thrown_back * (1.0 - direct));
     }
     color = color * (1.0 + color * 0.12) / (1.0 + color * 0.42);  // a gentle shoulder: highlights roll off
