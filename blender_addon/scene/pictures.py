@@ -78,11 +78,14 @@ def refresh(image: Any) -> None:
             area.tag_redraw()
 
 
-def show_in_editors(image: Any) -> bool:
-    """Show it in the Image Editors that show nothing, or pictures of another take; False if there are none."""
+def show_in_editors(image: Any, held: int | None = None) -> bool:
+    """Show it in the Image Editors that show nothing, or other pictures of ours; False if there are none.
+
+    A sequence follows the scene's frame, unless one of its pictures is `held`.
+    """
     shown = [area for area in _editors() if _is_free(area.spaces.active)]
     for area in shown:
-        _show(area, image)
+        _show(area, image, held)
         area.tag_redraw()
     return bool(shown)
 
@@ -148,12 +151,12 @@ def _is_free(space: Any) -> bool:
     return space.image is None or any(space.image.get(mark) is not None for mark in (_SPAN, _SINGLE))
 
 
-def _show(area: Any, image: Any) -> None:
+def _show(area: Any, image: Any, held: int | None = None) -> None:
     """Show it; whole, if it or what was there is a single picture, or nothing was there."""
     space, before = area.spaces.active, area.spaces.active.image
     space.image = image
     if image.get(_SPAN) is not None:
-        _play(space.image_user, span_of(image))
+        _play(space.image_user, span_of(image) if held is None else Span(held, held, span_of(image).start))
     if before != image and (before is None or any(shown.get(_SINGLE) for shown in (before, image))):
         _fit_view(area)
 

@@ -6,7 +6,7 @@ import json
 import time
 from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import Any, TypeVar
 
 import bpy
@@ -88,7 +88,7 @@ def paint(wish: Wish, body: tuple[dict[str, float], Any] | None) -> Steps:
                     look.came(update.frame)
 
             yield from served(_job(wish, move, run), wish.folder, f"{wish.title} pictures", at, came)
-        look.refresh(now=True)
+        look.end()
         if wish.strip and look.image is not None:
             add_strip(bpy.data.scenes[wish.scene], look.image)
             push_undo(f"VLOGGER Pictures of {wish.title}")
@@ -98,17 +98,25 @@ def paint(wish: Wish, body: tuple[dict[str, float], Any] | None) -> Steps:
         said = f"{len(wanted)} {are.format(who + wish.name)} in {wish.folder.name}{kept}."
         return " ".join([said, *notes])
     finally:
+        with suppress(AddonError):  # it may have ended because the take is gone
+            look.end()
         painted.save()
         threads.shutdown(wait=False)
 
 
 class _Look:
-    """The image that grows as pictures come. It is looked up each time, as an undo makes Blender's data anew."""
+    """The image that grows as pictures come: that of the scene's frame is shown, or else the newest.
+
+    It is looked up each time, as an undo makes Blender's data anew.
+    """
 
     def __init__(self, wish: Wish) -> None:
         self._wish = wish
         self._due = 0.0
-        self._new: int | None = None
+        self._there: set[int] = set()
+        self._newest: int | None = None
+        self._fresh = False
+        self._held: int | None = None
 
     @property
     def image(self) -> Any:
@@ -121,24 +129,39 @@ class _Look:
         return take_named(armature, self._wish.name) if armature is not None else None
 
     def came(self, *numbers: int) -> None:
+        self._there.update(numbers)
         if numbers:
-            self._new = numbers[-1]
+            self._newest, self._fresh = numbers[-1], True
 
-    def refresh(self, now: bool = False) -> None:
+    def refresh(self) -> None:
         """Show what came, if it is time to. Raises AddonError if the take is gone."""
-        if self._new is None or (time.monotonic() < self._due and not now):
-            return
+        held = self._newest if self._unseen() else None
+        if (self._fresh or held != self._held) and time.monotonic() >= self._due:
+            self._show(held)
+            self._due = time.monotonic() + _OFTEN
+
+    def end(self) -> None:
+        """Show all that came, on the scene's frame from now on. Raises AddonError if the take is gone."""
+        if self._fresh or self._held is not None:
+            self._show(None)
+
+    def _unseen(self) -> bool:
+        """Whether the picture of the scene's frame is still to come."""
+        scene = bpy.data.scenes.get(self._wish.scene)
+        return scene is not None and scene.frame_current - self._wish.whole.start not in self._there
+
+    def _show(self, held: int | None) -> None:
         take, wish = self._take, self._wish
-        if take is None:
+        if take is None or self._newest is None:
             raise AddonError(f"{wish.name} is gone, so no more pictures of it are made.")
         before = self.image
-        image = sequence_of(before, wish.title, wish.picture(self._new), wish.span)
+        image = sequence_of(before, wish.title, wish.picture(self._newest), wish.span)
         if before is None:
             setattr(take, wish.slot, image)
             push_undo(f"VLOGGER Pictures of {wish.title}")  # else an undo would leave the take with a lost image
-        show_in_editors(image)
+        show_in_editors(image, held)
         refresh(image)
-        self._new, self._due = None, time.monotonic() + _OFTEN
+        self._fresh, self._held = False, held
 
 
 def _watched(watching: Generator[float, None, T], stage: str) -> Generator[At, None, T]:
