@@ -49,8 +49,10 @@ def examine() -> list[Finding]:
         _part("FBX", _blender, "no .fbx export (.glb works); on Debian or Ubuntu: apt install libxrender1 libxxf86vm1 "
               "libxfixes3 libxi6 libxkbcommon0 libsm6 libgl1 libegl1; then: pip install bpy"),
         _part("video", _video, "no preview video; pip install --force-reinstall av"),
-        *_renderers(),
-        _gpu(),
+        painting := _part("painting", _painter, "no shot of a photo's person; pip install --force-reinstall torch "
+                          "diffusers"),
+        *(_renderers() if painting.fine else ()),
+        *((_gpu(),) if painting.fine else ()),
         _cluster(),
         _disk(),
     ]  # fmt: skip
@@ -145,6 +147,16 @@ def _video() -> str:
     if missing:
         raise RuntimeError(f"the av package lacks {', '.join(missing)}")
     return f"av {av.__version__}: H.264 and AAC"
+
+
+def _painter() -> str:
+    """The built-in renderer's network, with its weights."""
+    import torch
+
+    from .renderers.builtin.painter import load_network
+
+    load_network()
+    return f"torch {torch.__version__.split('+')[0]}: the built-in renderer's weights load"
 
 
 def _renderers() -> list[Finding]:
