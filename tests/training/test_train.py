@@ -31,7 +31,7 @@ def pairs(tmp_path: Path) -> Path:
             after=np.full((*shape, 3), 90, np.uint8),
             parts=np.full(shape, PARTS.index("mouth"), np.uint8),
             worn=np.full(shape, 255, np.uint8),
-            photo=np.full(shape[1:] + (3,), 150, np.uint8),
+            photo=np.full((*shape[1:], 3), 150, np.uint8),
         )
     return folder
 
