@@ -38,6 +38,9 @@ def main() -> None:
 
 def measure(python: str, rig: str, times: int) -> None:
     """Measure with a service of its own, and print a table."""
+    from PIL import Image
+    from skimage import data
+
     from vlogger_backend.avatars.library import load_avatar
     from vlogger_backend.exports.character import write_character
     from vlogger_backend.speech.voice import say
@@ -45,6 +48,7 @@ def measure(python: str, rig: str, times: int) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         character, sound, out = folder / "character.npz", folder / "bonny.wav", folder / "out.npz"
+        Image.fromarray(data.astronaut()).save(folder / "astronaut.png")
         write_character(character, load_avatar())
         say("My bonny lies over the ocean, my bonny lies over the sea.", sound)
         users = {f"BLENDER_USER_{kind}": str(folder) for kind in ("CONFIG", "SCRIPTS", "DATAFILES")}

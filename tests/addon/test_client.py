@@ -40,6 +40,7 @@ from blender_addon.core.jobs import (
     ServiceChanged,
     Update,
     Written,
+    first_frame,
     read_snapshot,
 )
 from blender_addon.core.service_process import LocalService, RemoteService, StartError
@@ -477,3 +478,9 @@ def test_nothing_that_blender_calls_can_wait(kept, open_client: Opener, line, tm
     }
     assert not waiting, "a `with` may take a lock, which the profiler does not see"
     assert {"Client.poll", "Client.submit", "Client.close"} <= {code.co_qualname for code in of_python}
+
+
+def test_a_shot_says_its_first_frame_in_its_painting():
+    assert first_frame({"kind": "render", "first": 3}) == 3
+    assert first_frame({"kind": "shot", "painting": {"first": 4}}) == 4
+    assert first_frame({"kind": "animate"}) == 0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from bodies import TO_BLENDER, rig_of
@@ -9,7 +11,7 @@ from scipy.spatial.transform import Rotation
 
 from blender_addon.core.errors import AddonError
 from blender_addon.core.rig import Rig, RigMapping
-from blender_addon.core.standing import standing
+from blender_addon.core.standing import BY_HEAD, standing
 from vlogger_backend.avatars.library import load_avatar
 from vlogger_backend.motion.names import JOINT_NAMES
 
@@ -49,6 +51,16 @@ def test_a_rig_without_legs_or_pelvis_holds_it_by_what_there_is(joints, gone):
     heads = {bone.name: bone.head for bone in rig.bones}
     found = at(standing(rig, mapping), joints[JOINT_NAMES.index("head")])
     np.testing.assert_allclose(found, heads[mapping.bones["head"].target], atol=0.01)
+
+
+def test_held_by_its_head_it_has_the_rig_s_head_place_whatever_is_below(joints):
+    rig, mapping = rig_of()
+    up = np.array([0.0, 0.0, 0.3])
+    tall = [replace(bone, head=bone.head + up, tail=bone.tail + up) if bone.name == "head" else bone
+            for bone in rig.bones]  # fmt: skip
+    found = at(standing(replace(rig, bones=tuple(tall)), mapping, BY_HEAD), joints[JOINT_NAMES.index("head")])
+    head = next(bone.head for bone in tall if bone.name == mapping.bones["head"].target)
+    np.testing.assert_allclose(found, head, atol=0.003)
 
 
 def test_nothing_known_is_said():

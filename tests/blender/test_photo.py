@@ -114,6 +114,15 @@ def test_a_photo_is_fitted(painted):
     assert list(found["fit"]) == ["VLOGGER Fit of astronaut", "2700", "570"]
 
 
+def test_a_fit_can_be_undone_and_goes_on_when_something_else_is(painted):
+    found, _ = painted
+    assert str(found["undone"]) == ""
+    assert str(found["portrait"])
+    count, name, said = found["undone meanwhile"]
+    assert (count, name) == (str(len(NAMES)), "VLOGGER bonny photo")
+    assert said.startswith("4 pictures of astronaut in bonny are in")
+
+
 def test_the_photo_s_view_is_a_camera_that_sees_the_head_where_the_photo_shows_it(painted):
     found, _ = painted
     fit = storage.read_portrait(Path(str(found["portrait"]))).fit
@@ -163,6 +172,12 @@ def test_they_are_an_image_of_their_own_beside_the_3d_preview_s(painted):
     assert found["character's image"]
     assert list(found["both"]) == ["VLOGGER bonny", "VLOGGER bonny photo"]
     assert list(found["strips"]) == ["VLOGGER bonny photo"]
+
+
+def test_the_newest_is_seen_where_the_scene_s_is_still_to_come(painted):
+    found, _ = painted
+    assert list(found["while painted"]) == ["VLOGGER bonny photo", "1", "True"]
+    assert list(found["when cancelled"]) == [14, 44, 2], "it follows the scene's frame again"
 
 
 def test_only_what_is_missing_is_painted_again(painted):

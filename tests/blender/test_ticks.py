@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 
 import pytest
@@ -13,13 +14,14 @@ from vlogger_backend.speech.voice import say
 NORMAL, LANDING = 0.030, 0.100
 AT_ONCE = ("Adding the character", "Read Rig: the button")
 """What can't be done in slices: docs/architecture.md says so."""
-EVALUATED = ("curves come", "Render Frames: up to the first")
-"""Here Blender evaluates a rig, or writes its curves."""
+EVALUATED = ("curves come", "Render Frames: up to the first", "Render Frames of a photo", "the fit comes")
+"""Here Blender evaluates a rig, writes its curves, or reads a picture."""
 
 
 @pytest.fixture(scope="module", params=["plain", "heavy"])
-def ticks(request, blender, tmp_path_factory):
+def ticks(request, blender, photos, tmp_path_factory):
     folder = tmp_path_factory.mktemp("ticks")
+    shutil.copy(photos / "astronaut.png", folder)
     write_character(folder / "character.npz", load_avatar())
     say("My bonny lies over the ocean.", folder / "bonny.wav")
     character, sound = folder / "character.npz", folder / "bonny.wav"

@@ -1,9 +1,9 @@
 """How long the add-on holds Blender's thread: `measure_ticks.py OUT.npz FOLDER PYTHON CHARACTER SOUND KIND TIMES LONG`.
 
 KIND is "plain", the built-in character (56 bones, 52 shape keys); "heavy", the same with 200 bones and six face
-meshes; or "controls", Rigify's generated human of 706 bones. Each stage is done TIMES times; LONG is the seconds of a
-long take at 60 fps. For each stage there is the longest tick, or press of a button, of each time: the thread's own
-seconds, and those of the clock on the wall.
+meshes; or "controls", Rigify's generated human of 706 bones. In FOLDER is `astronaut.png`, a photo of a person. Each
+stage is done TIMES times; LONG is the seconds of a long take at 60 fps. For each stage there is the longest tick, or
+press of a button, of each time: the thread's own seconds, and those of the clock on the wall.
 """
 
 from __future__ import annotations
@@ -120,6 +120,20 @@ def main(folder: str, python: str, character: str, sound: str, kind: str, times:
         press("Render Frames", panel.render_frames)
         ticks.work("Render Frames: up to the first", lambda: " of " in session().errands["frames"].at.stage)
         session().stop("frames")
+        if not armature.vlogger_portrait:
+            area = next(area for area in bpy.context.screen.areas if area.type == "DOPESHEET_EDITOR")
+            area.type = "IMAGE_EDITOR"
+            scene.vlogger.photo.file = str(Path(folder) / "astronaut.png")
+            scene.vlogger.photo.affirmed = True
+            press("Fit Photo", panel.fit_photo)
+            ticks.work("Fit Photo: the fit comes")
+        press("Photo's View", panel.photo_view)
+        ticks.work("Photo's View")
+        scene.vlogger.frames.painter = "photo"
+        press("Render Frames of a photo", panel.render_frames)
+        ticks.work("Render Frames of a photo", lambda: " of " in session().errands["frames"].at.stage)
+        session().stop("frames")
+        scene.vlogger.frames.painter = "character"
         press("Push to NLA", panel.put_on_track)
         press("Delete Take", panel.forget_take)
         for track in list(armature.animation_data.nla_tracks):

@@ -21,6 +21,21 @@ from use_panel import PACKAGE, PATIENCE, refused, said, work
 FIRST, LAST = 14, 17
 
 
+def push(what: str) -> None:
+    """A step for undo, as a window lays it."""
+    bpy.ops.ed.undo_push(message=what)
+
+
+def editor() -> Any:
+    """The Image Editor of the window; the first time, an area becomes one."""
+    areas = bpy.context.window_manager.windows[0].screen.areas
+    area = next((area for area in areas if area.type == "IMAGE_EDITOR"), None)
+    if area is None:
+        area = next(area for area in areas if area.type == "DOPESHEET_EDITOR")
+        area.type = "IMAGE_EDITOR"
+    return area.spaces.active
+
+
 def main(folder: str, python: str, character: str, sound: str) -> dict[str, Any]:
     import addon_utils  # it is found only once bpy is there
 
@@ -29,8 +44,11 @@ def main(folder: str, python: str, character: str, sound: str) -> dict[str, Any]
     from blender_addon.core.character import read_character
     from blender_addon.scene.character import build_character, remember_body
     from blender_addon.scene.compat import strips_of
+    from blender_addon.ui import op_photo, painting
     from blender_addon.ui.session import session
 
+    for module in (op_photo, painting):
+        module.push_undo = push
     home = Path(folder)
     chosen = bpy.context.preferences.addons[PACKAGE].preferences
     chosen.backend, chosen.program, chosen.library = "existing", python, str(home / "library")
@@ -76,11 +94,22 @@ def main(folder: str, python: str, character: str, sound: str) -> dict[str, Any]
     work()
     found["cancelled"] = [armature.vlogger_portrait, str(photo.affirmed)]
     found["left over"] = sorted(path.name for path in (home / "vlogger").iterdir())
+    editor()
+    push("before")
     panel.fit_photo()
+    bpy.data.objects.new("Something else", None)
+    push("something else")
+    bpy.ops.ed.undo()
     work()
     found["fitted"] = said()
+    bpy.ops.ed.undo()
+    found["undone"] = bpy.data.objects["Armature"].vlogger_portrait
+    bpy.ops.ed.redo()
+    armature, scene = bpy.data.objects["Armature"], bpy.context.scene
+    photo, frames = scene.vlogger.photo, scene.vlogger.frames
     found["portrait"], found["tick after"] = armature.vlogger_portrait, photo.affirmed
-    fit = next(image for image in bpy.data.images if image.name.startswith("VLOGGER Fit"))
+    panel.show_fit()
+    fit = editor().image
     found["fit"] = [fit.name, *map(str, fit.size)]
 
     # The photo's own view, and frames as it sees them
@@ -158,14 +187,32 @@ def main(folder: str, python: str, character: str, sound: str) -> dict[str, Any]
     found["both"] = [take.image.name, take.painted.name]
     frames.painter = "photo"
 
-    # Cancelled on the way
+    # Cancelled on the way; the newest is seen where that of the scene's frame is to come
     scene.frame_end = LAST + 40
+    scene.frame_set(LAST + 30)
     panel.render_frames()
     ticking_until(lambda: len(pictures(here)) >= 6)
+    user = editor().image_user
+    found["while painted"] = [editor().image.name, str(user.frame_duration), str(user.frame_offset >= 3)]
     panel.stop(kind="frames")
     work()
+    user = editor().image_user
+    found["when cancelled"] = [user.frame_start, user.frame_duration, user.frame_offset]
     found["cancelled frames"] = len(pictures(here))
     scene.frame_end = LAST
+
+    # Something else is undone meanwhile
+    push("before")
+    for path in (here / "frames").glob("*.png"):
+        path.unlink()
+    panel.render_frames()
+    ticking_until(lambda: len(pictures(here)) >= 1)
+    bpy.data.objects.new("Something else", None)
+    push("something else")
+    bpy.ops.ed.undo()
+    work()
+    armature, scene = bpy.data.objects["Armature"], bpy.context.scene
+    found["undone meanwhile"] = [len(pictures(here)), armature.vlogger_takes[0].painted.name, said()]
 
     # From the side
     scene.camera.matrix_world = armature.matrix_world @ bpy.data.objects[scene.camera.name].matrix_world.Rotation(
