@@ -64,12 +64,13 @@ def render(
         painted = paint_shot([path], take, portrait, painting, sound, progress)
     if as_json:
         told = {"file": str(path), "frames": painted.frames, "kept": painted.kept, "sound": sound and str(sound)}
+        told["remark"] = painted.remark
         typer.echo(json.dumps(told, ensure_ascii=False))
     if not quiet:
         before = f", {painted.kept} of them painted before" if painted.kept else ""
         print(f"{path}  {painted.frames} frames{before}", file=sys.stderr)
-    if complaint:
-        print(complaint, file=sys.stderr)
+    for remark in filter(None, (painted.remark, complaint)):
+        print(remark, file=sys.stderr)
 
 
 def _camera(said: str | None) -> Camera | Move | None:

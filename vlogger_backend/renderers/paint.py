@@ -25,6 +25,7 @@ from ..painting import Painting
 from ..portraits.storage import read_portrait
 from ..progress import Progress, no_progress
 from ..provenance.provenance import Provenance
+from .aside import remark_on
 from .backgrounds import Background, open_background
 from .compositing import straight_over
 from .frame_files import Output, encoded, png
@@ -42,11 +43,16 @@ _KEY = 12
 
 @dataclass(frozen=True)
 class Painted:
-    """What came of it: how many frames the shot has, and how many of them were painted before, by a run that was
-    interrupted."""
+    """What came of it.
+
+    frames : how many the shot has
+    kept   : how many of them were painted before, by a run that was interrupted
+    remark : what is to be said about it, or nothing
+    """
 
     frames: int
     kept: int
+    remark: str
 
 
 def paint_shot(
@@ -110,7 +116,7 @@ def paint_shot(
             for _ in frames:
                 pass
     _clear(work, all_of_it=True)
-    return Painted(last - painting.first + 1, kept)
+    return Painted(last - painting.first + 1, kept, remark_on(scene))
 
 
 def _check_outputs(wanted: Sequence[Output], painting: Painting, camera: Camera, last: int) -> None:

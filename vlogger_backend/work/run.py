@@ -190,7 +190,7 @@ def _paint_shot(task: PaintShot, tell: Tell, progress: Progress) -> dict[str, An
     painted = paint_shot(outputs, task.take, task.portrait, task.painting, sound, progress, watch, keep=False)
     if task.video:
         tell(FileDone(video.name))
-    return {"frames": painted.frames, "note": complaint}
+    return {"frames": painted.frames, "note": " ".join(filter(None, (painted.remark, complaint)))}
 
 
 def _make_character(task: MakeCharacter, tell: Tell, progress: Progress) -> dict[str, Any]:
