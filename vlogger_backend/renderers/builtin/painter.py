@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import InputError
+from ..compositing import over
 from ..surfaces import Picture
 from .network import FINENESS, SCALE, gate, known, new_network, new_schedule
 from .patches import PATCH, Patch, cut, put
@@ -58,7 +59,7 @@ class Painter:
         if not len(chosen):
             return frame.picture
         patches = tuple(frame.patches[index] for index in chosen.tolist())
-        before = _planes(_over(cut(frame.picture, patches), cut(behind, patches)))
+        before = _planes(over(cut(frame.picture, patches), cut(behind, patches)))
         given = known(before, parts[chosen], worn[chosen], self._photo[chosen])
         sample = painted(self._network, self._schedule, given, self._noise[chosen], _STEPS, step)
         change = (sample * opened[chosen]).movedim(1, -1).numpy()
@@ -107,12 +108,6 @@ def _planes(patches: NDArray[np.uint8]) -> torch.Tensor:
     import torch
 
     return torch.from_numpy(np.ascontiguousarray(patches)).movedim(-1, 1).float() / 255
-
-
-def _over(picture: NDArray[np.uint8], behind: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """A picture (…, 4) with colours times alpha over another (…, 3)."""
-    shown = picture[..., :3] + behind * (1 - picture[..., 3:] / np.float32(255))
-    return np.asarray(np.rint(np.clip(shown, 0, 255)), np.uint8)
 
 
 def _changed(picture: Picture, patches: tuple[Patch, ...], change: NDArray[np.float32]) -> Picture:
