@@ -54,7 +54,7 @@ def ask(context: Any, armature: Any, take: Any, what: Callable[[Path], Asked]) -
         raise
     path = Path(asked.request["audio"])
     job = {"kind": "animate", "request": {**asked.request, "audio": Written(path, asked.write)}}
-    session().animate(job, folder, part, asked.sound)
+    session().keying.animate(job, folder, part, asked.sound)
     take.path, take.job, take.said = str(folder / "take.npz"), SENDING, ""
     sound = [asked.sound[0], str(asked.sound[1])] if asked.sound else None
     take.asked = json.dumps({"request": asked.request, "sound": sound, "service": _where()}, ensure_ascii=False)
@@ -72,7 +72,7 @@ def asked_for(take: Any) -> Asked | None:
 
 def is_waiting(armature: Any, take: Any) -> bool:
     """Whether a take was asked for and is not there, and nothing of it comes."""
-    return bool(take.job) and armature.name not in session().making
+    return bool(take.job) and armature.name not in session().keying.making
 
 
 def follow(armature: Any, take: Any) -> None:
@@ -100,11 +100,11 @@ def follow_next() -> None:
     ]
     session().arrived = bool(waiting)
     for armature, take in waiting:
-        if armature.name not in session().making:
+        if armature.name not in session().keying.making:
             try:
                 follow(armature, take)
             except AddonError as error:
-                session().tell(error)
+                session().notices.tell(error)
             return
 
 
@@ -128,7 +128,7 @@ def _follow(armature: Any, take: Any) -> None:
     folder = Path(take.path).parent
     if not folder.is_dir():  # the blend file came from another machine
         folder = take_folder(armature, take)
-    session().follow(take.job, folder, part, asked.sound if asked else None)
+    session().keying.follow(take.job, folder, part, asked.sound if asked else None)
     take.said = ""
 
 

@@ -147,7 +147,7 @@ def _ended(doing: str) -> None:
         try:
             session().reconnect()
         except AddonError as error:
-            session().tell(error)
+            session().notices.tell(error)
 
 
 CLASSES = (

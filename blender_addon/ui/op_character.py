@@ -12,8 +12,9 @@ from ..core.jobs import Ended, FileCame
 from ..scene.character import build_character, remember_body, units_per_metre
 from ..scene.compat import user_folder
 from .operator import Operator
-from .session import push_undo, session
+from .session import session
 from .takes import safe_name
+from .undo import push_undo
 
 _SHIPPED = Path(__file__).parents[1] / "character.npz"
 """The avatar with all sliders at their defaults; an installed extension has it inside."""
@@ -74,7 +75,7 @@ class VLOGGER_OT_add_character(Operator):
                 came.append(update.path)
             elif isinstance(update, Ended):
                 if update.error is not None:
-                    session().tell(update.error)
+                    session().notices.tell(update.error)
                 elif came:
                     add_to_scene(bpy.context, came[0], body, place)
                     push_undo("Add VLOGGER Character")

@@ -20,8 +20,9 @@ from ..scene.sound import rate_of
 from .errand import Steps, in_steps, run_through
 from .mapping import descriptions
 from .operator import Operator, no_rig, rig_of
-from .session import push_undo, session
+from .session import session
 from .takes import add_take, safe_name, takes_folder
+from .undo import push_undo
 
 
 class VLOGGER_OT_import_take(Operator):
@@ -72,7 +73,7 @@ def _import(scene: str, armature: str, path: Path, frame: int, rate: float, fold
     entry = add_take(thing, path.stem, frame)
     entry.path = str(kept)
     push_undo(f"VLOGGER {path.name}")
-    session().key(Part(scene, armature, entry.id, entry.name, frame, rate), take, anew=True)
+    session().keying.key(Part(scene, armature, entry.id, entry.name, frame, rate), take, anew=True)
     return f"{len(take) / take.fps:.1f} s of {path.name}."
 
 

@@ -22,8 +22,9 @@ from .mapping import finder
 from .operator import Operator, no_rig, rig_of
 from .portraits import FITTED, fit_image, fit_of, portrait_of
 from .served import served
-from .session import push_undo, session
+from .session import session
 from .takes import new_folder, safe_name
+from .undo import push_undo
 
 _SIZES = (512, 1024)
 """Pixels between which the longer side of a shot is, as of `vlogger render`."""

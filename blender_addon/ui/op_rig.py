@@ -43,7 +43,7 @@ class VLOGGER_OT_keep_correction(Operator):
     def run(self, context: Any) -> str:
         armature = rig_of(context)
         kept = keep_correction(armature)
-        session().mappings.forget()
+        session().keying.mappings.forget()
         list_mapping(armature, *mapping_of(armature))
         return f"The correction is kept in {kept}."
 
@@ -64,7 +64,7 @@ class VLOGGER_OT_forget_correction(Operator):
     def run(self, context: Any) -> str:
         armature = rig_of(context)
         forget_correction(corrections_folder(), read_rig(armature))
-        session().mappings.forget()
+        session().keying.mappings.forget()
         list_mapping(armature, *mapping_of(armature))
         return "The rig is read as it was found."
 

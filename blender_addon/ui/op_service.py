@@ -37,10 +37,10 @@ class VLOGGER_OT_copy_report(Operator):
 
     @classmethod
     def disabled(cls, context: Any) -> str:
-        return "" if session().notice is not None else "Nothing went wrong"
+        return "" if session().notices.latest is not None else "Nothing went wrong"
 
     def run(self, context: Any) -> str:
-        held, notice = session(), session().notice
+        held, notice = session(), session().notices.latest
         if notice is None:
             return ""
         facts = {"Blender": bpy.app.version_string, "Service": masked(held.service.sentence) or "not asked yet"}
@@ -57,7 +57,7 @@ class VLOGGER_OT_dismiss(Operator):
     bl_options = {"INTERNAL"}
 
     def run(self, context: Any) -> str:
-        session().notice = None
+        session().notices.say("")
         return ""
 
 

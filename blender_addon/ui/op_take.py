@@ -17,8 +17,9 @@ from ..scene.sound import SceneSound, heard_of, rate_of
 from .asked import Asked, ask, asked_for, is_waiting
 from .chosen import why_no_service
 from .operator import Operator, no_rig, rig_of
-from .session import push_undo, session
+from .session import session
 from .takes import DIALS, add_take, forget_take, show_take, shown_take, take_file
+from .undo import push_undo
 
 _STYLE = ("energy", "gesture", "head", "gaze", "blink")
 _USUAL = {name: Dials.__dataclass_fields__[name].default for name in DIALS}
@@ -44,18 +45,18 @@ class VLOGGER_OT_animate(Operator):
         return {"RUNNING_MODAL"}
 
     def modal(self, context: Any, event: Any) -> set[str]:
-        if self._armature not in session().making:
+        if self._armature not in session().keying.making:
             return {"CANCELLED"}  # the step for undo is there since it was pressed
         in_view = context.area is not None and context.area.type == "VIEW_3D"
         if event.type == "ESC" and event.value == "PRESS" and in_view and not context.screen.is_animation_playing:
-            session().cancel(self._armature)
+            session().keying.cancel(self._armature)
             return {"RUNNING_MODAL"}
         return {"PASS_THROUGH"}
 
     @classmethod
     def disabled(cls, context: Any) -> str:
         reason = no_rig(context)
-        if not reason and rig_of(context).name in session().making:
+        if not reason and rig_of(context).name in session().keying.making:
             return "A take of this rig is being made: cancel it, or wait"
         return reason or why_no_service()
 
@@ -100,10 +101,10 @@ class VLOGGER_OT_cancel(Operator):
     @classmethod
     def disabled(cls, context: Any) -> str:
         armature = rig_of(context)
-        return "" if armature is not None and armature.name in session().making else "Nothing is being made"
+        return "" if armature is not None and armature.name in session().keying.making else "Nothing is being made"
 
     def run(self, context: Any) -> str:
-        session().cancel(rig_of(context).name)
+        session().keying.cancel(rig_of(context).name)
         return ""
 
 
@@ -226,7 +227,7 @@ class VLOGGER_OT_rekey(_FileOperator):
 
     def run(self, context: Any) -> str:
         armature = rig_of(context)
-        session().rekey(armature, shown_take(armature))
+        session().keying.rekey(armature, shown_take(armature))
         return ""
 
 
@@ -248,7 +249,7 @@ class VLOGGER_OT_reduce_keys(_FileOperator):
 
     def run(self, context: Any) -> str:
         armature = rig_of(context)
-        session().rekey(armature, shown_take(armature), Bound(self.degrees, self.millimetres))
+        session().keying.rekey(armature, shown_take(armature), Bound(self.degrees, self.millimetres))
         return ""
 
 

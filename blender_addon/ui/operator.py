@@ -7,7 +7,8 @@ from typing import Any
 import bpy
 
 from ..core.errors import AddonError
-from .session import own_fault, session
+from .notices import own_fault
+from .session import session
 
 
 class Operator(bpy.types.Operator):
@@ -31,7 +32,7 @@ class Operator(bpy.types.Operator):
             said = self.run(context)
         except Exception as error:
             told = error if isinstance(error, AddonError) else own_fault(error)
-            session().tell(told)
+            session().notices.tell(told)
             self.report({"ERROR"}, str(told))
             return {"CANCELLED"}
         if said:

@@ -27,8 +27,8 @@ from ..scene.rigs import rig_in_steps
 from .errand import At, Steps, in_steps
 from .mapping import finder
 from .served import served
-from .session import push_undo
 from .takes import take_named
+from .undo import push_undo
 from .wish import Wish, read_shown
 
 T = TypeVar("T")

@@ -51,7 +51,7 @@ class VLOGGER_PT_animate(_Panel, bpy.types.Panel):
         draw_notice(layout, context)
 
     def _button(self, context: Any, armature: Any) -> None:
-        layout, making = self.layout, session().making.get(armature.name) if armature is not None else None
+        layout, making = self.layout, session().keying.making.get(armature.name) if armature is not None else None
         if making is None:
             row = layout.row(align=True)
             row.scale_y = 1.6
@@ -198,14 +198,14 @@ def draw_backend(layout: Any, context: Any) -> None:
 def draw_notice(layout: Any, context: Any) -> None:
     """What the session tells, with the buttons that help."""
     held = session()
-    if held.notice is None:
+    if held.notices.latest is None:
         if held.service.state == "away":
             draw_text(layout, held.service.sentence, context, "ERROR")
         elif held.service.state == "starting" and held.active:
             draw_text(layout, held.service.sentence, context, "SORTTIME")
         return
-    box, error = layout.box(), held.notice.error
-    draw_text(box, held.notice.sentence, context, "ERROR" if error is not None else "CHECKMARK")
+    box, error = layout.box(), held.notices.latest.error
+    draw_text(box, held.notices.latest.sentence, context, "ERROR" if error is not None else "CHECKMARK")
     row = box.row(align=True)
     if isinstance(error, OtherVersionError):
         row.operator("vlogger.connect", text="Replace It").replace = True

@@ -45,7 +45,7 @@ def _dial(name: str, description: str, **more: Any) -> Any:
 def _dials_turned(rig: Any, context: Any) -> None:
     from .session import session
 
-    session().dials_turned(rig.id_data)
+    session().keying.dials_turned(rig.id_data)
 
 
 def _take_chosen(armature: Any, context: Any) -> None:

@@ -1,4 +1,4 @@
-"""What goes on while Blender is open: the client of the service, and the takes that are being made and keyed.
+"""What goes on while Blender is open: the client of the service, what is keyed, errands, and what the panel tells.
 
 One timer drives it. It never waits, and works for some milliseconds at a time at most.
 """
@@ -6,9 +6,7 @@ One timer drives it. It never waits, and works for some milliseconds at a time a
 from __future__ import annotations
 
 import time
-import traceback
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,58 +16,18 @@ from ..core.client import Client
 from ..core.errors import AddonError
 from ..core.jobs import Answered, CurvesCame, Ended, FileCame, FrameCame, JobHandle, ServiceChanged
 from ..core.service_process import LocalService, RemoteService
-from ..core.simplify import Bound
-from ..core.take import Take, read_meta
 from ..scene.aside import leave_all
-from ..scene.performing import Part, Performing
-from ..scene.sound import place_sound, rate_of
-from ..scene.unfinished import take_back, unfinished_takes
 from .answers import Answers
 from .errand import Errand, Steps
-from .mapping import Mappings
-from .takes import (
-    actions_of,
-    dials_of,
-    drop_take,
-    find_take,
-    id_of,
-    keyed_dials,
-    remember_actions,
-    set_dials,
-    shown_take,
-    take_file,
-)
+from .keying import Keying
+from .notices import Notices, gone, own_fault
 
 _BUDGET = 0.012
 """Seconds of work in one tick."""
 _QUICK, _SLOW = 0.02, 0.25
 """Seconds between ticks while there is something to key, and otherwise."""
-_PATIENCE = 0.3
-"""Seconds for which the dials must rest before the take is keyed anew."""
 _START_UP = 5.0
 """Seconds in which a panel that is drawn doesn't mean that somebody uses it: it may have been open last time."""
-
-
-@dataclass(frozen=True)
-class Notice:
-    """What the panel tells: a sentence, and the class of the error, by which it knows the button that mends it."""
-
-    sentence: str
-    error: AddonError | None = None
-
-
-@dataclass
-class Making:
-    """A take that the service is making for a rig. `sound` is placed at the end: its label and file, if asked for.
-
-    Of one that was `asked_before`, before Blender was closed, the take tells how it ended; else it is forgotten then.
-    """
-
-    handle: JobHandle
-    performing: Performing
-    sound: tuple[str, Path] | None = None
-    asked_before: bool = False
-    ended: Ended | None = None
 
 
 class Session:
@@ -87,16 +45,12 @@ class Session:
         self._opened = time.monotonic()
         self._used = self._early = False
         self._client: Client | None = None
-        self._rekeying: dict[str, Performing] = {}
-        self._turned: dict[str, float] = {}
-        self._over: set[str] = set()
         self._files: dict[JobHandle, Callable[[Any], None]] = {}
         self.errands: dict[str, Errand] = {}
-        self.making: dict[str, Making] = {}
         self.answers = Answers()
-        self.mappings = Mappings()
         self.service = ServiceChanged("", "")
-        self.notice: Notice | None = None
+        self.notices = Notices(changed)
+        self.keying = Keying(lambda: self.client, self.notices)
         self.arrived = False
         """Whether a file was opened, and its takes were not yet looked through for some that are waited for."""
         self.longest_tick = 0.0
@@ -116,24 +70,11 @@ class Session:
     @property
     def active(self) -> bool:
         """Is anything being made or keyed?"""
-        return bool(self.making or self._rekeying or self._turned or self._files or self.errands)
+        return bool(self.keying.active or self._files or self.errands)
 
     def seen(self) -> None:
         """The panel is drawn, so somebody uses it: the service may start, if none was asked for yet."""
         self._used |= not self._early and time.monotonic() - self._opened > _START_UP
-
-    def animate(self, job: dict[str, Any], folder: Path, part: Part, sound: tuple[str, Path] | None) -> JobHandle:
-        """Have a take made, and key it on its rig as it comes."""
-        handle = self.client.submit(job, folder, part.name)
-        self.making[part.armature] = Making(handle, self._performing(part, anew=True), sound)
-        self.notice = None
-        return handle
-
-    def follow(self, job: str, folder: Path, part: Part, sound: tuple[str, Path] | None) -> JobHandle:
-        """Go on with a take that was asked for before Blender was closed, by the service's name of the job."""
-        handle = self.client.follow(job, folder, part.name)
-        self.making[part.armature] = Making(handle, self._performing(part, anew=True), sound, asked_before=True)
-        return handle
 
     def submit(self, job: dict[str, Any], folder: Path, label: str, news: Callable[[Any], None]) -> JobHandle:
         """Have something else made; `news` gets its FrameCame, FileCame and Ended."""
@@ -144,7 +85,7 @@ class Session:
     def begin(self, kind: str, steps: Steps) -> None:
         """Let something else be done tick by tick: "export", "frames". Of each kind there is one at a time."""
         self.errands[kind] = Errand(steps)
-        self.notice = None
+        self.notices.say("")
 
     def stop(self, kind: str) -> None:
         """End an errand before its time."""
@@ -153,78 +94,25 @@ class Session:
             errand.cancel()
             self._changed()
 
-    def cancel(self, armature: str) -> None:
-        """End the take that is being made for a rig; what was keyed of it is taken back."""
-        making = self.making.get(armature)
-        if making is not None:
-            making.handle.cancel()
-
-    def dials_turned(self, armature: Any) -> None:
-        """The dials of a rig's take were touched: key it anew once they rest."""
-        self._turned[armature.name] = time.monotonic() + _PATIENCE
-
     def before_undo(self) -> None:
-        """Nothing may lead to what Blender is about to forget: what is being keyed is taken back."""
-        for performing in self._performings():
-            performing.start_over()
+        """Nothing may lead to what Blender is about to forget."""
+        self.keying.before_undo()
 
     def after_undo(self) -> None:
-        """Blender's data is that of another moment: what is still wanted there is keyed anew."""
+        """Blender's data is that of another moment."""
         leave_all()
-        for name, making in list(self.making.items()):
-            part = making.performing.part
-            if find_take(part.take, part.armature) is None:
-                making.handle.cancel()
-                self._drop(name)
-                self.notice = Notice(f"{part.name} was undone.")
-        for name, performing in list(self._rekeying.items()):
-            found = find_take(performing.part.take, performing.part.armature)
-            if found is None or dials_of(found[1]) != performing.part.dials:
-                self._drop(name)
-        self._clear_up()
-
-    def _clear_up(self) -> None:
-        """Take back what nobody is keying any more, though it was begun at the moment that an undo has brought back."""
-        running = {performing.part.take for performing in self._performings()}
-        for take in unfinished_takes():
-            take_back(take)
-        for performing in self._performings():
-            performing.start_over()
-        for armature in [thing for thing in bpy.data.objects if thing.type == "ARMATURE"]:
-            for take in list(armature.vlogger_takes):
-                unmade = take.job or not actions_of(take)
-                if unmade and take.id in self._over and take.id not in running:
-                    drop_take(armature, take)
-            for take in armature.vlogger_takes:
-                dials = keyed_dials(take)
-                if dials is not None and dials != dials_of(take) and take.id not in running:
-                    set_dials(take, dials)
-            self._turned.pop(armature.name, None)
-        self._changed()
+        self.keying.after_undo()
 
     def leave_file(self) -> None:
-        """Another file is opened: its takes are nobody's any more; the service keeps what was asked for."""
-        for performing in self._performings():
-            performing.close()
-        for making in self.making.values():
-            self.client.leave(making.handle)
-        self.making.clear()
-        self._rekeying.clear()
-        self._over.clear()
-        self._turned.clear()
+        """Another file is opened; the service keeps what was asked for."""
+        self.keying.leave_file()
         self._files.clear()
-        self.mappings.forget()
         for kind in list(self.errands):
             self.stop(kind)
 
     def arrive(self) -> None:
-        """A file was opened: what was being keyed when it was saved is taken back; its takes are looked through."""
-        unfinished = unfinished_takes()
-        self._clear_up()
-        for armature in [thing for thing in bpy.data.objects if thing.type == "ARMATURE"]:
-            for take in armature.vlogger_takes:
-                if take.id in unfinished and not take.job and not actions_of(take):  # it came from a file
-                    self.rekey(armature, take)
+        """A file was opened."""
+        self.keying.arrive()
         self.arrived = not bpy.app.background
 
     def reconnect(self, replace_service: bool = False) -> None:
@@ -233,7 +121,7 @@ class Session:
             self._client.close()
             self._client = None
         self.answers.forget()
-        self.notice = None
+        self.notices.say("")
         self.client.connect(replace_service)
 
     def disconnect(self) -> None:
@@ -254,11 +142,9 @@ class Session:
         self._start_early()
         if self._client is not None and self.service.state == "ready":
             self.answers.ask(self._client)
-        self._follow_names()
+        self.keying.follow_names()
         self._listen()
-        self._rekey_turned()
-        self._note_jobs()
-        worked = self._work(began + _BUDGET)
+        worked = self.keying.work(began + _BUDGET)
         self._run_errands(began + _BUDGET)
         self.longest_tick = max(self.longest_tick, time.perf_counter() - began)
         return _QUICK if worked or self.active else _SLOW
@@ -278,7 +164,7 @@ class Session:
                 if update.state != "ready":
                     self.answers.forget()
             elif isinstance(update, Answered) and not self.answers.came(update) and update.error is not None:
-                self.tell(update.error)
+                self.notices.tell(update.error)
             elif isinstance(update, CurvesCame | Ended | FrameCame | FileCame):
                 self._deal(update)
         if updates:
@@ -291,54 +177,7 @@ class Session:
                 del self._files[update.handle]
             news(update)
             return
-        for making in self.making.values():
-            if making.handle is update.handle:
-                if isinstance(update, CurvesCame):
-                    making.performing.came(update.start, update.curves)
-                elif isinstance(update, Ended):
-                    making.ended = update
-
-    def _note_jobs(self) -> None:
-        """Note in the takes the service's names of their jobs, by which they are found when the file is opened again.
-
-        Again and again, since an undo takes back what was noted.
-        """
-        for making in self.making.values():
-            found = find_take(making.performing.part.take, making.performing.part.armature)
-            if found is not None and making.handle.id is not None and found[1].job != making.handle.id:
-                found[1].job = making.handle.id
-
-    def _follow_names(self) -> None:
-        """Rigs and scenes may have been renamed."""
-        self.making = {self._renamed(making.performing): making for making in self.making.values()}
-        self._rekeying = {self._renamed(performing): performing for performing in self._rekeying.values()}
-
-    def _renamed(self, performing: Performing) -> str:
-        part = performing.part
-        found = find_take(part.take, part.armature)
-        if found is not None:
-            thing, scene = found[0], bpy.data.scenes.get(part.scene)
-            scenes = [scene] if scene is not None else list(thing.users_scene)
-            if scenes and (thing.name, scenes[0].name) != (part.armature, part.scene):
-                performing.part = replace(part, armature=thing.name, scene=scenes[0].name)
-        return performing.part.armature
-
-    def _performings(self) -> list[Performing]:
-        return [*(making.performing for making in self.making.values()), *self._rekeying.values()]
-
-    def _performing(self, part: Part, anew: bool) -> Performing:
-        return Performing(part, lambda part: self.mappings.finding(part.scene, part.armature, anew))
-
-    def _work(self, until: float) -> bool:
-        worked = False
-        for armature in list(self.making):
-            worked |= self._step(armature, self.making[armature].performing, until)
-            self._finish(armature)
-        for armature, performing in list(self._rekeying.items()):
-            worked |= self._step(armature, performing, until)
-            if not performing.busy and armature in self._rekeying:
-                self._rekeyed(armature, performing)
-        return worked
+        self.keying.came(update)
 
     def _run_errands(self, until: float) -> None:
         for kind, errand in list(self.errands.items()):
@@ -348,196 +187,23 @@ class Session:
                     pass
             except AddonError as error:
                 del self.errands[kind]
-                self.tell(error)
+                self.notices.tell(error)
             except (ReferenceError, KeyError) as error:
                 del self.errands[kind]
-                self.tell(gone(error))
+                self.notices.tell(gone(error))
             else:
                 if errand.said is not None:
                     del self.errands[kind]
-                    self.notice = Notice(errand.said) if errand.said else None
+                    self.notices.say(errand.said)
                 if errand.at != before or errand.said is not None:
                     self._changed()
 
-    def _step(self, armature: str, performing: Performing, until: float) -> bool:
-        worked = False
-        try:
-            while time.perf_counter() < until and performing.step():
-                worked = True
-        except AddonError as error:
-            self._fail(armature, performing.part, error)
-        return worked
-
-    def _fail(self, armature: str, part: Part, error: AddonError) -> None:
-        """A take can't be keyed: it is as if it had not been asked for."""
-        making = self.making.get(armature)
-        self._drop(armature)
-        if making is not None:
-            making.handle.cancel()
-            self._forget(part)
-        self.tell(error)
-
-    def _forget(self, part: Part) -> None:
-        found = find_take(part.take, part.armature)
-        if found is not None:
-            drop_take(*found)
-
-    def _finish(self, armature: str) -> None:
-        making = self.making.get(armature)
-        if making is None or making.ended is None or making.performing.busy:
-            return
-        ended, part = making.ended, making.performing.part
-        found, scene = find_take(part.take, part.armature), bpy.data.scenes.get(part.scene)
-        if ended.error is not None or ended.view.state != "done" or found is None or scene is None:
-            making.performing.take_back()
-            self._drop(armature)
-            if found is not None and making.asked_before and ended.error is not None:
-                found[1].said = str(ended.error)
-            else:
-                self._forget(part)
-            self.notice = Notice(f"{part.name} was cancelled.") if ended.view.state == "cancelled" else None
-            if ended.error is not None and ended.view.state != "cancelled":
-                self.tell(ended.error)
-            return
-        thing, take = found
-        making.performing.finish()
-        remember_actions(thing, take, making.performing.homes, part.dials)
-        take.path = str(making.handle.files.get("take.npz", ""))
-        take.job = ""
-        self._tell_origin(take)
-        said = [f"{take.name} is keyed.", *self._place(scene, making), *making.performing.notes]
-        self.notice = Notice(" ".join(said))
-        self._drop(armature)
-        self._landed(take.name)
-
-    def _place(self, scene: Any, making: Making) -> list[str]:
-        """Put the sound of a take into the sequencer, if it is not heard yet, and tell so."""
-        if making.sound is None:
-            return []
-        (name, path), part = making.sound, making.performing.part
-        frames = round(making.performing.frames / max(making.performing.fps, 1.0) * part.rate)
-        try:
-            added = place_sound(scene, name, path, part.start, frames)
-        except AddonError as error:
-            return [str(error)]
-        return ["Its sound is in the sequencer."] if added else []
-
-    def _tell_origin(self, take: Any) -> None:
-        """Note in a take's Actions what it was made from."""
-        path = take_file(take)
-        if path is not None:
-            meta = read_meta(path)
-            for action in actions_of(take):
-                action["vlogger"] = meta
-
-    def _rekey_turned(self) -> None:
-        now = time.monotonic()
-        for name in [name for name, due in self._turned.items() if due <= now]:
-            del self._turned[name]
-            armature = bpy.data.objects.get(name)
-            take = shown_take(armature) if armature is not None else None
-            if armature is not None and take is not None and not take.job and name not in self.making:
-                self.rekey(armature, take)
-
-    def rekey(self, armature: Any, take: Any, bound: Bound | None = None) -> None:
-        """Key a take anew from its file, with its dials as they are; pinned keys are kept.
-
-        With a `bound` there are few keys that are off by no more.
-        """
-        path = take_file(take)
-        if path is None:
-            self.tell(AddonError(f"The file of {take.name} is gone, so its dials do nothing. Make the take again."))
-            return
-        scene = bpy.context.scene
-        part = Part(
-            scene.name, armature.name, id_of(armature, take), take.name, take.start, rate_of(scene), dials_of(take),
-            armature.vlogger_pin_reach, bound,
-        )  # fmt: skip
-        self.key(part, path)
-
-    def key(self, part: Part, curves: Take | Path, anew: bool = False) -> None:
-        """Key curves that are there already, for a take that is in its rig's list; `anew` looks at the rig again."""
-        old = self._rekeying.pop(part.armature, None)
-        if old is not None:
-            old.take_back()
-            old.close()
-        performing = self._performing(part, anew)
-        performing.came(0, curves)
-        self._rekeying[part.armature] = performing
-
-    def _rekeyed(self, name: str, performing: Performing) -> None:
-        self._drop(name)
-        part = performing.part
-        found = find_take(part.take, part.armature)
-        if found is None:
-            performing.take_back()
-            return
-        armature, take = found
-        performing.finish()
-        remember_actions(armature, take, performing.homes, part.dials)
-        for action in actions_of(take):
-            action.name = take.name
-        if part.reach is None and performing.notes:  # it came from a file
-            before = [self.notice.sentence] if self.notice is not None and self.notice.error is None else []
-            self.notice = Notice(" ".join([*before, *performing.notes]))
-        self._landed(take.name)
-
-    def _landed(self, name: str) -> None:
-        push_undo(f"VLOGGER {name}")
-        self._changed()
-
-    def _drop(self, armature: str) -> None:
-        making = self.making.pop(armature, None)
-        if making is not None:
-            making.performing.close()
-            self._over.add(making.performing.part.take)
-        rekeying = self._rekeying.pop(armature, None)
-        if rekeying is not None:
-            rekeying.close()
-            self._over.add(rekeying.part.take)
-
     def give_up(self, error: Exception) -> None:
-        """After a fault of our own: take back what is being keyed, and say so."""
-        for name, making in list(self.making.items()):
-            making.handle.cancel()
-            self._drop(name)
-            self._forget(making.performing.part)
-        for name in list(self._rekeying):
-            self._drop(name)
-        for take in unfinished_takes():
-            take_back(take)
+        """After a fault of our own: take back what is being done, and say so."""
+        self.keying.give_up()
         for kind in list(self.errands):
             self.stop(kind)
-        self._turned.clear()
-        self.tell(own_fault(error))
-
-    def tell(self, error: AddonError) -> None:
-        """Show an error in the panel."""
-        self.notice = Notice(str(error), error)
-        self._changed()
-
-
-def push_undo(message: str) -> None:
-    """Let an undo come back to what is now, also where no operator does so."""
-    if not bpy.app.background:
-        bpy.ops.ed.undo_push(message=message)
-
-
-def gone(error: Exception) -> AddonError:
-    """What to tell when something was removed while it was needed."""
-    told = AddonError("What this was about was removed, or undone, meanwhile. Start it again if you still want it.")
-    told.__cause__ = error
-    return told
-
-
-def own_fault(error: Exception) -> AddonError:
-    """What to tell of a fault of our own; the trace goes to the console."""
-    traceback.print_exception(error)
-    told = AddonError(
-        f"The add-on itself failed ({type(error).__name__}: {error}). Press Copy Report and send it to us."
-    )
-    told.__cause__ = error
-    return told
+        self.notices.tell(own_fault(error))
 
 
 _held: list[Session] = []

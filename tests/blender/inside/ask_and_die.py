@@ -35,7 +35,7 @@ def main(folder: str, python: str, character: str, sound: str) -> dict[str, Any]
     armature.animation_data_create().action = mine
     bpy.context.scene.vlogger.file = sound
     bpy.ops.vlogger.animate()
-    making = session.making[armature.name]
+    making = session.keying.making[armature.name]
     end = time.monotonic() + PATIENCE
     while not making.performing.frames and time.monotonic() < end:
         session.tick()

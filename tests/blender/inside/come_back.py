@@ -27,7 +27,7 @@ def main(folder: str, python: str) -> dict[str, Any]:
         session.arrived = True  # without a window nothing is followed by itself
         end = time.monotonic() + PATIENCE
         while session.arrived or session.active:
-            assert time.monotonic() < end, session.notice
+            assert time.monotonic() < end, session.notices.latest
             if session.arrived:
                 follow_next()
             time.sleep(min(session.tick(), 0.02))

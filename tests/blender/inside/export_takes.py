@@ -125,7 +125,7 @@ def load_takes(armature: Any, folder: str, start: int) -> None:
     for name in ("one", "two"):
         entry = armature.vlogger_takes.add()
         entry.name, entry.start, entry.path = name, start, str(Path(folder) / f"{name}.npz")
-        session().rekey(armature, entry)
+        session().keying.rekey(armature, entry)
         work()
 
 

@@ -20,7 +20,7 @@ def work() -> None:
     end = time.monotonic() + 60
     while session().active and time.monotonic() < end:
         time.sleep(min(session().tick(), 0.005))
-    assert not session().active, session().notice
+    assert not session().active, session().notices.latest
 
 
 def refused(path: Path) -> str:
@@ -70,7 +70,7 @@ def main(folder: str, every: str) -> dict[str, Any]:
         scene.frame_set(1)
         bpy.ops.vlogger.import_take(filepath=str(file))
         work()
-        assert armature.animation_data.action is not None, session().notice
+        assert armature.animation_data.action is not None, session().notices.latest
         found[f"places {file.name}"] = places()
     found["takes"] = [take.name for take in armature.vlogger_takes]
     take = armature.vlogger_takes[armature.vlogger_take]
@@ -91,7 +91,12 @@ def main(folder: str, every: str) -> dict[str, Any]:
     work()
     found["longest tick"] = session().longest_tick
     found["long"] = [len(armature.vlogger_takes), bool(armature.animation_data.action)]
-    return {**found, "names": names, "kept": str(kept), "said": session().notice.sentence if session().notice else ""}
+    return {
+        **found,
+        "names": names,
+        "kept": str(kept),
+        "said": session().notices.latest.sentence if session().notices.latest else "",
+    }
 
 
 if __name__ == "__main__":

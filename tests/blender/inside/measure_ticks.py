@@ -56,7 +56,7 @@ class Ticks:
                 rest = session().tick()
             first = False
             time.sleep(min(rest, 0.02))
-        notice = session().notice
+        notice = session().notices.latest
         assert notice is None or notice.error is None, f"{stage}: {notice.sentence}"
 
 
@@ -97,7 +97,7 @@ def main(folder: str, python: str, character: str, sound: str, kind: str, times:
 
     scene.vlogger.file = sound
     for _ in range(int(times)):
-        session().mappings.forget()
+        session().keying.mappings.forget()
         press("Animate", panel.animate, another=True)
         ticks.work("Animate: the curves come")
         press("Import", panel.import_take, filepath=str(Path(folder) / "short.npz"), wait=False)

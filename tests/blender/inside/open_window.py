@@ -64,9 +64,9 @@ def tell() -> float:
     state = {
         "drawn": drawn,
         "ready": armature is not None,
-        "making": sorted(held.making),
+        "making": sorted(held.keying.making),
         "service": held.service.state,
-        "said": held.notice.sentence if held.notice else "",
+        "said": held.notices.latest.sentence if held.notices.latest else "",
         "takes": [take.name for take in armature.vlogger_takes] if armature else [],
         "keys": sum(len(curve.keyframe_points) for curve in action.fcurves) if action else 0,
         "playing": any(screen.is_animation_playing for screen in bpy.data.screens),

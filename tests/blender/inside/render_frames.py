@@ -210,7 +210,7 @@ def main(folder: str, python: str, character: str, sound: str) -> dict[str, Any]
     entry = foreign.vlogger_takes.add()
     entry.name, entry.start, entry.path = "copy", 12.5, take.path
     scene.vlogger.rig = foreign
-    session().rekey(foreign, entry)
+    session().keying.rekey(foreign, entry)
     work()
     scene.frame_start, scene.frame_end = FIRST, LAST
     look_at(camera, foreign, 9)

@@ -63,7 +63,7 @@ def work(enough: Callable[[], bool] = lambda: False) -> None:
 
     end = time.monotonic() + 90
     while session().active and not enough():
-        assert time.monotonic() < end, session().notice
+        assert time.monotonic() < end, session().notices.latest
         time.sleep(min(session().tick(), 0.01))
     session().tick()
 
@@ -82,7 +82,7 @@ def push(what: str = "step") -> None:
 def said() -> str:
     from blender_addon.ui.session import session
 
-    notice = session().notice
+    notice = session().notices.latest
     return notice.sentence if notice else ""
 
 
@@ -130,12 +130,11 @@ def main(folder: str, python: str, character: str, sound: str) -> dict[str, Any]
     bpy.ops.wm.read_factory_settings(use_empty=True)
     addon_utils.enable(PACKAGE, default_set=True)
     from blender_addon.core.take import save_take
-    from blender_addon.ui import op_import
-    from blender_addon.ui import session as sessions
+    from blender_addon.ui import keying, op_import
     from blender_addon.ui.op_character import add_to_scene
     from blender_addon.ui.session import session
 
-    for module in (sessions, op_import):
+    for module in (keying, op_import):
         module.push_undo = push
 
     chosen = bpy.context.preferences.addons[PACKAGE].preferences

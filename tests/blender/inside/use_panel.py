@@ -24,13 +24,13 @@ def work() -> None:
     end = time.monotonic() + PATIENCE
     while session().active and time.monotonic() < end:
         time.sleep(min(session().tick(), 0.02))
-    assert not session().active, session().notice
+    assert not session().active, session().notices.latest
 
 
 def said() -> str:
     from blender_addon.ui.session import session
 
-    notice = session().notice
+    notice = session().notices.latest
     return notice.sentence if notice else ""
 
 
@@ -139,7 +139,7 @@ def main(folder: str, python: str, character: str, sound: str) -> dict[str, Any]
     pose.rotation_quaternion = (0.8, 0.6, 0.0, 0.0)
     settings.file, settings.text = repeated(sound, Path(folder) / "long.wav", 80), ""
     panel.animate(another=True)
-    making, end = session().making[armature.name], time.monotonic() + PATIENCE
+    making, end = session().keying.making[armature.name], time.monotonic() + PATIENCE
     while not making.performing.frames and making.ended is None and time.monotonic() < end:
         session().tick()
         time.sleep(0.005)
