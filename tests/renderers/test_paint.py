@@ -324,7 +324,8 @@ def test_the_command(take: Path, person: Path, tmp_path: Path, capsys: pytest.Ca
     options = ("--portrait", person, "--renderer", "warp", "--size", 160)
     assert run("render", take, *options, "-o", shot, "--json", "-q", "--camera", "dolly", "--to", 2) == 0
     told = json.loads(capsys.readouterr().out)
-    assert told == {"file": str(shot), "frames": 3, "kept": 0, "sound": str(take.with_name("tone.wav"))}
+    sound = str(take.with_name("tone.wav"))
+    assert told == {"file": str(shot), "frames": 3, "kept": 0, "sound": sound, "remark": ""}
     camera = tmp_path / "camera.json"
     camera.write_text(json.dumps(asdict(Camera.of((96, 64), np.eye(4), 0.5))))
     assert run("render", take, *options[:4], "-o", tmp_path / "f", "--camera", camera, "--background", "none") == 0

@@ -50,7 +50,7 @@ def remark_on(scene: Scene) -> str:
 
 def _chain(joint: int) -> list[int]:
     """The joint and those that it hangs on, from the first."""
-    chain = []
+    chain: list[int] = []
     while joint >= 0:
         chain.insert(0, joint)
         joint = JOINT_PARENTS[joint]
