@@ -35,4 +35,5 @@ def renderers() -> list[Renderer]:
 
 def what_lacks(name: str) -> str:
     """What a renderer lacks to work, "" if nothing, or if that is not known."""
-    return next((renderer.missing for renderer in renderers() if renderer.name == name), "")
+    known = {renderer.name: renderer.missing for renderer in renderers()}
+    return known.get(name, f"The service has no renderer {name}: choose another") if known else ""

@@ -144,7 +144,9 @@ def test_the_service_says_what_can_paint(painted):
     found, _ = painted
     assert list(found["renderers"])[:2] == ["builtin", "warp"]
     assert str(found["chosen"]) == "warp"
-    assert "no renderer mine" in str(found["no renderer"])
+    chosen, refusal = map(str, found["no renderer"])
+    assert chosen == "mine", "what the file says stays, though the service has it not"
+    assert "no renderer mine" in refusal
     assert "has no portrait" in str(found["without"])
     assert "not at" in str(found["moved"])
     assert "is no portrait" in str(found["no portrait at all"])

@@ -144,9 +144,7 @@ def main(folder: str, python: str, character: str, sound: str) -> dict[str, Any]
     found["no portrait at all"] = refused(panel.render_frames)
     armature.vlogger_portrait = before
     frames.renderer = "mine"
-    panel.render_frames()
-    work()
-    found["no renderer"] = said()
+    found["no renderer"] = [frames.renderers, refused(panel.render_frames)]
     frames.renderer = "builtin"
     found["nothing to show"] = refused(panel.frames_to_compositor)
 
