@@ -51,6 +51,20 @@ def writing(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def check_writable(path: Path) -> None:
+    """Can a file be written at `path`? To be asked before long work, and leaves nothing behind.
+
+    Raises InputError if a folder has that name, or nothing can be written into its folder.
+    """
+    if path.is_dir():
+        raise cannot_write(path, IsADirectoryError(errno.EISDIR, ""))
+    try:
+        folder = next(folder for folder in path.absolute().parents if folder.exists())
+        tempfile.TemporaryFile(prefix=".", dir=folder).close()
+    except OSError as error:
+        raise cannot_write(path, error) from error
+
+
 def write_secret(path: Path, text: str) -> None:
     """Write a file that only its user can read, all at once; it is never there with more rights or less text."""
     temporary = path.with_name(f".{path.name}-{secrets.token_hex(4)}")

@@ -92,6 +92,32 @@ def test_the_photo_is_never_written_over(photo: Path, tmp_path: Path, capsys: py
     assert copy.read_bytes() == photo.read_bytes()
 
 
+def test_what_can_t_be_written_is_said_before_the_photo_is_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "me.portrait").mkdir()
+    (tmp_path / "file").write_text("no folder")
+    for options in (
+        ["-o", tmp_path / "me.portrait"],
+        ["-o", tmp_path / "file" / "me.portrait"],
+        ["-o", tmp_path / "new" / "you.portrait", "--picture", tmp_path / "file" / "fit.png"],
+    ):
+        assert run("portrait", tmp_path / "nowhere.jpg", "--consent", "-q", *options) == 2
+        assert "can't be written" in capsys.readouterr().err
+    assert {path.name for path in tmp_path.iterdir()} == {"me.portrait", "file"}
+
+
+def test_links_and_names_of_any_kind_are_a_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    loop, red = tmp_path / "loop.jpg", tmp_path / "\x1b[31mred.jpg"
+    loop.symlink_to(loop)
+    red.write_text("no picture")
+    for photo in (loop, red):
+        assert run("portrait", photo, "-o", tmp_path / "me.portrait", "--consent", "-q") == 2
+        said = capsys.readouterr().err
+        assert "\x1b" not in said
+        assert said.count("\n") == 1
+
+
 @pytest.mark.parametrize("name", ["bbaf2n", "lbbc2a", "swiz3n"])
 def test_first_frames_of_real_recordings(name: str, shared_data: Path, tmp_path: Path) -> None:
     with av.open(str(shared_data / "video" / f"{name}.mpg")) as film:

@@ -91,5 +91,6 @@ def _fail(sentence: str, code: int, debug: bool) -> int:
         import traceback
 
         traceback.print_exc()
-    print(sentence, file=sys.stderr)
+    shown = (letter if letter.isprintable() or letter == "\n" else " " for letter in sentence)
+    print("".join(shown), file=sys.stderr)
     return code

@@ -32,6 +32,7 @@ def portrait(
     as_json: Json = False,
 ) -> None:
     """Fit a photo of a person, so that they can perform a take. A picture shows the fit."""
+    from ..files import check_writable
     from ..portraits.judging import SeveralPeopleError
     from ..portraits.making import AFFIRMED, affirmed_now, make_portrait
     from ..portraits.sheet import write_sheet
@@ -47,8 +48,10 @@ def portrait(
     sheet = picture or path.with_name(f"{path.stem}-fit.png")
     if sheet.suffix.lower() != ".png":
         raise InputError(f"{sheet} can't be written: the picture of the fit is a PNG; give a name that ends in .png.")
-    if sheet.resolve() == photo.resolve():
+    if sheet.exists() and photo.exists() and sheet.samefile(photo):
         raise InputError(f"{sheet} is the photo itself; give another name for the picture of the fit.")
+    for file in (path, sheet):
+        check_writable(file)
     with bars(quiet) as progress:
         try:
             made = make_portrait(photo, affirmed_now(), face, progress)

@@ -120,9 +120,8 @@ def _suffix(path: Path, data: bytes) -> str:
     except InputError:
         raise InputError(f"{path} is no picture; give a photo as JPEG, PNG or WebP.") from None
     if what.kind != "picture":
-        raise InputError(
-            f"{path} is a {what.kind}, not a photo; give a JPEG, PNG or WebP, such as one frame of a video."
-        )
+        kind = "sound or video" if what.kind == "sound" else what.kind
+        raise InputError(f"{path} is a {kind}, not a photo; give a JPEG, PNG or WebP, such as one frame of a video.")
     return what.suffix
 
 
