@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 import errno
+import math
 import os
 import secrets
 import tempfile
 import time
 import zipfile
-from collections.abc import Iterator, Mapping
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from .errors import InputError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+LARGEST_ARRAY = 4 << 30
+"""Bytes. A day of motion is far below; a file that claims more is damaged or hostile."""
+UNREADABLE = (
+    OSError, InputError, KeyError, IndexError, AttributeError, ValueError, TypeError, EOFError, RecursionError,
+    OverflowError, MemoryError, NotImplementedError, RuntimeError, zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error,
+)  # fmt: skip
+"""What reading a damaged or hostile file may raise."""
 _ABANDONED = 3600.0
 """Seconds after which nobody writes to a temporary file any more."""
 
@@ -101,6 +110,38 @@ def write_npz(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
         for name, array in arrays.items():
             with file.open(npz_entry(name), "w") as stream:
                 np.lib.format.write_array(stream, np.asarray(array), allow_pickle=False)  # type: ignore[no-untyped-call]
+
+
+def read_npz(path: Path, wanted: Iterable[str]) -> dict[str, NDArray[Any]]:
+    """Read those arrays of a `.npz` that are `wanted` and there, and nothing else of it.
+
+    Raises any of `UNREADABLE` if the file is damaged, or if one of them is larger than what the file holds of it, or
+    a pickle, which is never read.
+    """
+    import numpy as np
+
+    arrays = {}
+    with zipfile.ZipFile(path) as archive:
+        entries = {entry.filename: entry for entry in archive.infolist()}
+        for name in wanted:
+            if entry := entries.get(f"{name}.npy"):
+                with archive.open(entry) as stream:
+                    _check_header(name, entry.file_size, stream)
+                with archive.open(entry) as stream:
+                    arrays[name] = np.lib.format.read_array(stream, allow_pickle=False)
+    return arrays
+
+
+def _check_header(name: str, size: int, stream: IO[bytes]) -> None:
+    """Refuse an array that claims more than the file holds, before memory is asked for it."""
+    from numpy.lib import format as npy
+
+    first = npy.read_magic(stream) == (1, 0)
+    shape, _, dtype = npy.read_array_header_1_0(stream) if first else npy.read_array_header_2_0(stream)
+    if dtype.hasobject:
+        raise ValueError(f"its {name} is a pickle, which might run a program")
+    if math.prod(shape) * dtype.itemsize > min(size, LARGEST_ARRAY):
+        raise ValueError(f"its {name} claims to be an array of {shape}")
 
 
 def npz_entry(name: str) -> zipfile.ZipInfo:

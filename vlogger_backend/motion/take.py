@@ -12,7 +12,6 @@ import json
 import math
 import tempfile
 import zipfile
-import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -24,7 +23,7 @@ from numpy.typing import NDArray
 
 from .. import __version__
 from ..errors import InputError
-from ..files import npz_entry, writing
+from ..files import UNREADABLE, npz_entry, read_npz, writing
 from ..progress import Progress, no_progress
 from ..request import Request, request_from_dict
 from .motion import Motion
@@ -33,15 +32,8 @@ from .speech import SILENCE, Accent, Phone, Speech, Word
 
 _TRACKS = ("loudness", "pitch", "voicing", "emphasis")
 _BETAS = 10
-_LARGEST_ARRAY = 4 << 30
-"""Bytes. A day of motion is far below; a file that claims more is damaged or hostile."""
 _LARGEST_NUMBER = 1e5
 """No curve, in radians, metres, hertz or weights, comes near."""
-_UNREADABLE = (
-    InputError, KeyError, IndexError, AttributeError, ValueError, TypeError, EOFError, RecursionError, OverflowError,
-    NotImplementedError, RuntimeError, zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error,
-)  # fmt: skip
-"""What reading a damaged or hostile file may raise."""
 _POSE_PARTS = {
     "root_orient": slice(0, 3),
     "pose_body": slice(3, 66),
@@ -178,7 +170,7 @@ def read_take(path: Path) -> Take:
             raise ValueError("it has no frames")
         speech = _speech_from(meta["speech"], {name: arrays[f"speech_{name}"] for name in _TRACKS})
         return Take(motion, speech, request_from_dict(meta["request"]), str(meta["audio_sha256"]))
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise InputError(
             f"{path} is not a take that this version can read ({error}). Make it again with: vlogger animate"
         ) from error
@@ -190,10 +182,7 @@ def read_meta(path: Path) -> Meta:
     Raises InputError if there is no take, or one that this version can't read.
     """
     try:
-        with zipfile.ZipFile(path) as archive, archive.open("meta.npy") as entry:
-            _check_size(archive.getinfo("meta.npy"), entry)
-            entry.seek(0)
-            meta = json.loads(str(npy.read_array(entry, allow_pickle=False)))
+        meta = json.loads(str(read_npz(path, ["meta"])["meta"]))
         speech = meta["speech"]
         return Meta(
             str(meta["vlogger"]),
@@ -203,7 +192,7 @@ def read_meta(path: Path) -> Meta:
             str(speech["method"]),
             any(phone[2] != SILENCE for phone in speech["phones"]),
         )
-    except (OSError, *_UNREADABLE) as error:
+    except UNREADABLE as error:
         raise InputError(f"{path} is not a take that this version can read ({error}).") from error
 
 
@@ -296,23 +285,10 @@ def _speech_from(data: Mapping[str, Any], tracks: Mapping[str, NDArray[np.float3
 def _read_arrays(path: Path) -> dict[str, NDArray[Any]]:
     wanted = {"fps", "poses", "trans", "arkit", "arkit_names", "expression", "meta"}
     wanted |= {f"speech_{name}" for name in _TRACKS}
-    with zipfile.ZipFile(path) as archive:
-        for entry in archive.infolist():
-            with archive.open(entry) as file:
-                _check_size(entry, file)
-    with np.load(path, allow_pickle=False) as file:
-        missing = wanted - set(file.files)
-        if missing:
-            raise ValueError(f"it has no {', '.join(sorted(missing))}")
-        return {name: file[name] for name in wanted}
-
-
-def _check_size(entry: zipfile.ZipInfo, file: IO[bytes]) -> None:
-    """Refuse an array that claims more than the file holds, before memory is asked for it."""
-    first = npy.read_magic(file) == (1, 0)
-    shape, _, dtype = npy.read_array_header_1_0(file) if first else npy.read_array_header_2_0(file)
-    if math.prod(shape) * dtype.itemsize > min(entry.file_size, _LARGEST_ARRAY):
-        raise ValueError(f"{entry.filename} claims to be an array of {shape}")
+    arrays = read_npz(path, wanted)
+    if missing := wanted - arrays.keys():
+        raise ValueError(f"it has no {', '.join(sorted(missing))}")
+    return arrays
 
 
 def _reordered(arkit: NDArray[Any], names: list[str]) -> NDArray[np.float32]:
