@@ -29,6 +29,7 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from vlogger_backend.avatars.posing import posed_vertices
+from vlogger_backend.avatars.similarity import similarity
 from vlogger_backend.motion.names import ARKIT_INDEX, ARKIT_NAMES
 from vlogger_backend.portraits.faces import load_face
 from vlogger_backend.portraits.finding import find_faces
@@ -38,7 +39,6 @@ from vlogger_backend.portraits.portrait import Fit
 from vlogger_backend.portraits.solving import Task, first_guess, placed, solve
 from vlogger_backend.portraits.tracking import track
 from vlogger_backend.renderers.stage import Stage
-from vlogger_backend.training.shape_space import similarity
 
 Doubles = NDArray[np.float64]
 

@@ -20,6 +20,7 @@ from scipy.spatial.distance import cdist
 from ..avatars.anny_body import EYE_VERTICES, load_body
 from ..avatars.avatar import Avatar
 from ..avatars.face import at_ease
+from ..avatars.similarity import similarity
 from ..motion.names import ARKIT_INDEX, JOINT_INDEX
 from ..portraits.head import Doubles, Numbers, eye_centres, head_weights
 from ..request import Body
@@ -200,17 +201,6 @@ def _components(skins: Doubles, eyes: Doubles, importance: Doubles, count: int) 
     scores = np.linalg.svd(weighed, full_matrices=False)[0][:, :count] * np.sqrt(len(skins))
     scores *= np.sign(scores[np.abs(scores).argmax(axis=0), np.arange(count)])
     return tuple(np.tensordot(scores, part, (0, 0)) / len(skins) for part in (skins, eyes))  # type: ignore[return-value]
-
-
-def similarity(source: Doubles, target: Doubles) -> tuple[Doubles, float, Doubles]:
-    """Rotation, scale and shift that bring `source` (n, 3) onto `target` (Umeyama 1991)."""
-    middles = source.mean(axis=0), target.mean(axis=0)
-    a, b = source - middles[0], target - middles[1]
-    left, sizes, right = np.linalg.svd(b.T @ a)
-    signs = np.array([1, 1, np.linalg.det(left @ right)])
-    turn = left @ np.diag(signs) @ right
-    scale = float((sizes * signs).sum() / (a**2).sum())
-    return turn, scale, middles[1] - scale * turn @ middles[0]
 
 
 def _middle(points: Doubles) -> Doubles:
