@@ -27,6 +27,48 @@ _SKEW = 1e-3
 _PORTRAIT_LENS = math.radians(18)
 
 
+Doubles = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Pinhole:
+    """A pinhole camera at one moment.
+
+    pose  : (4, 4) in the world; it looks along its own -Z with +Y up
+    field : the vertical field of view, radians
+    size  : width and height of the picture in pixels
+    """
+
+    pose: Doubles
+    field: float
+    size: tuple[int, int]
+
+    @property
+    def focal(self) -> float:
+        """The focal length in pixels."""
+        return focal_length(self.size[1], self.field)
+
+    def seen(self, points: NDArray[Any]) -> tuple[Doubles, Doubles]:
+        """Pixels (n, 2) from the picture's top left, and depths (n,) in metres, of points (n, 3).
+
+        Depths are along the axis; what is behind the camera has depths below zero, and its pixels mean nothing.
+        """
+        places = (points - self.pose[:3, 3]) @ self.pose[:3, :3]
+        depths = -places[:, 2]
+        flat = places[:, :2] / np.where(depths == 0, np.nan, depths)[:, None]
+        return flat * (self.focal, -self.focal) + np.array(self.size) / 2, depths
+
+    def unseen(self, pixels: NDArray[Any], depths: NDArray[Any]) -> Doubles:
+        """The points (n, 3) that `seen` sees at these pixels (n, 2) and depths (n,)."""
+        flat = (pixels - np.array(self.size) / 2) / (self.focal, -self.focal) * depths[:, None]
+        return np.asarray(np.column_stack([flat, -depths]) @ self.pose[:3, :3].T + self.pose[:3, 3])
+
+
+def focal_length(height: int, field: float) -> float:
+    """Pixels, of a picture so many pixels high with a vertical field of view in radians."""
+    return height / 2 / math.tan(field / 2)
+
+
 @dataclass(frozen=True)
 class Camera:
     """Where the picture is taken from, in SMPL-X's coordinates (metres, Y up, the person faces +Z).
@@ -76,6 +118,11 @@ class Camera:
         """From numpy: `size` is width and height, `poses` (4, 4) for a still camera, (n, 4, 4) for a moving one."""
         rows = np.asarray(poses, np.float64)[..., :3, :].reshape(-1, 12)
         return Camera(*size, tuple(tuple(row) for row in rows.tolist()), tuple(np.atleast_1d(fields).tolist()))
+
+    def pinhole(self) -> Pinhole:
+        """Of a still camera, or of the first frame."""
+        pose = np.vstack([np.reshape(self.poses[0], (3, 4)), [0, 0, 0, 1]])
+        return Pinhole(pose, self.fields[0], (self.width, self.height))
 
     def over(self, frames: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Poses (frames, 4, 4) and fields (frames,) for a shot of so many frames.

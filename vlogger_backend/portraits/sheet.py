@@ -107,11 +107,8 @@ def _expressed(fit: Fit) -> NDArray[np.float32]:
 
 def _seen(fit: Fit, points: NDArray[Any], where: tuple[float, float, float]) -> NDArray[np.float64]:
     """Where points (n, 3) are in the square, and how far from the camera: (n, 3)."""
-    (pose,), (field,) = fit.camera.over(1)
-    places = (points - pose[:3, 3]) @ pose[:3, :3]
-    focal = fit.camera.height / 2 / np.tan(field / 2)
-    pixels = places[:, :2] / -places[:, 2:] * (focal, -focal) + (fit.camera.width / 2, fit.camera.height / 2)
-    return np.column_stack([_scaled(pixels, where), -places[:, 2]])
+    pixels, depths = fit.camera.pinhole().seen(points)
+    return np.column_stack([_scaled(pixels, where), depths])
 
 
 def _scaled(pixels: NDArray[Any], where: tuple[float, float, float]) -> NDArray[np.float64]:

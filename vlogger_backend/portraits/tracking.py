@@ -61,7 +61,7 @@ def follow(landmarks: Floats, fit: Fit, fps: float) -> Tracked:
     head, face = load_head(), load_face()
     own = replace(face, places=head.landmarks @ fit.vertices.astype(np.float64))
     size = (fit.camera.width, fit.camera.height)
-    lens = size[1] / 2 / np.tan(fit.camera.fields[0] / 2)
+    lens = fit.camera.pinhole().focal
     now = start_of(fit, len(face.shapes))
     solutions = []
     for number, points in enumerate(landmarks.astype(np.float64)):
@@ -88,7 +88,7 @@ def start_of(fit: Fit, shapes: int) -> Solution:
     pose = np.array(fit.camera.poses[0]).reshape(3, 4)
     turn = pose[:, :3].T
     place = turn @ (CENTRE - pose[:, 3])
-    lens = fit.camera.height / 2 / np.tan(fit.camera.fields[0] / 2)
+    lens = fit.camera.pinhole().focal
     scale = lens / -place[2]
     return Solution(
         turn, scale * place[:2], np.log(scale), -np.log(-place[2]), np.zeros(shapes), fit.arkit.astype(np.float64)

@@ -6,6 +6,8 @@ with the head.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -43,13 +45,10 @@ class PersonAlpha:
 
     def _at_the_head(self, pixels: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float64]:
         """The photo's pixels (n, 2) as places (n, 3) as far from its camera as the resting head is."""
-        poses, fields = self._stage.scene.portrait.fit.camera.over(1)
-        pose, focal = poses[0], size[1] / 2 / np.tan(fields[0] / 2)
+        view = replace(self._stage.scene.portrait.fit.camera.pinhole(), size=size)
         head = self._stage.avatar.vertices[np.unique(self._stage.avatar.faces_of("face"))].mean(axis=0)
-        away = -float((head - pose[:3, 3]) @ pose[:3, 2])
-        flat = (pixels - np.array(size) / 2) / focal * (away, -away)
-        places = np.column_stack([flat, np.full(len(flat), -away)])
-        return np.asarray(places @ pose[:3, :3].T + pose[:3, 3])
+        _, away = view.seen(head[None])
+        return view.unseen(pixels, np.repeat(away, len(pixels)))
 
     def of(self, frame: int, controls: Controls) -> Mask:
         """(height, width) of the take's frame `frame`, 0 to 255."""

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..camera import Doubles, focal_length
 from ..errors import InputError
 from ..kinds import HEAD, recognise
 from ..painting import NOTHING, PHOTO, colour_of
@@ -19,7 +19,6 @@ from .moves import away_from_head
 if TYPE_CHECKING:
     from av import VideoFrame
 
-Doubles = NDArray[np.float64]
 
 _BEHIND = 2.0
 """Metres behind the head at which the photo's background stands."""
@@ -110,7 +109,7 @@ class Plate:
         width, height = self._size
         tall, wide = self._plate.shape[:2]
         at_rest = field == self._field and np.allclose(pose, self._pose, atol=1e-9)
-        focal, own = height / 2 / np.tan(field / 2), tall / 2 / np.tan(self._field / 2)
+        focal, own = focal_length(height, field), focal_length(tall, self._field)
         plate = _resized(self._plate, (round(wide * focal / own), round(tall * focal / own)) if focal < own else None)
         if at_rest and plate.shape[:2] == (height, width):
             return plate

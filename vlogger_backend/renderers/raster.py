@@ -6,7 +6,6 @@ such as places must not be mixed with what is behind them.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 
 from ..avatars.avatar import Avatar, Floats
 from ..avatars.posing import posed_vertices
+from ..camera import focal_length
 from ..motion.names import JOINT_NAMES
 from ..portraits.head import load_head
 from ..portraits.portrait import Portrait
@@ -108,7 +108,7 @@ class Rasterizer:
         reduced = min(1.0, _PHOTO_SIDE / max(camera.width, camera.height))
         size = max(1, round(camera.width * reduced)), max(1, round(camera.height * reduced))
         self._photo_lens = _lens(vertices, self._photo_view, float(fields[0]), camera.width / camera.height)
-        self._photo_pixel = 2 * np.tan(float(fields[0]) / 2) / size[1]
+        self._photo_pixel = 1 / focal_length(size[1], camera.fields[0])
         self._head = np.unique(self.avatar.faces_of("face"))
         self._photo_scale = self._pixels_per_metre(vertices, self._photo_view, camera.height, float(fields[0]))
         seen = _Target(size)
@@ -118,7 +118,7 @@ class Rasterizer:
     def _pixels_per_metre(self, vertices: Floats, view: NDArray[np.float64], height: int, field: float) -> float:
         """How large a picture shows the head."""
         distance = -float(vertices[self._head].mean(axis=0) @ view[2, :3] + view[2, 3])
-        return height / (2 * math.tan(field / 2) * max(distance, NEAREST))
+        return focal_length(height, field) / max(distance, NEAREST)
 
     def draw(self, vertices: Floats, size: tuple[int, int], pose: NDArray[np.float64], field: float) -> Raster:
         """The frame in which the avatar's vertices are at `vertices` (V, 3).

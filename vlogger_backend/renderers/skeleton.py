@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..avatars.avatar import Avatar, Floats
+from ..camera import Pinhole
 from ..motion.names import JOINT_INDEX
 from ..portraits.head import load_head
 from ..portraits.landmarks import LEFT_EYE, LEFT_PUPIL, RIGHT_EYE, RIGHT_PUPIL
@@ -110,11 +111,10 @@ def project(points: Floats, pose: NDArray[np.float64], field: float, size: tuple
 
     What is behind it has NaN pixels.
     """
-    places = (points - pose[:3, 3]) @ pose[:3, :3]
-    away = np.where(places[:, 2] < 0, -places[:, 2], np.nan)
-    focal = size[1] / 2 / math.tan(field / 2)
-    pixels = places[:, :2] / away[:, None] * (focal, -focal) + (size[0] / 2, size[1] / 2)
-    return pixels.astype(np.float32), away.astype(np.float32)
+    pixels, depths = Pinhole(pose, field, size).seen(points)
+    behind = depths <= 0
+    pixels[behind], depths[behind] = np.nan, np.nan
+    return pixels.astype(np.float32), depths.astype(np.float32)
 
 
 def draw_openpose(points: Keypoints, size: tuple[int, int]) -> Picture:

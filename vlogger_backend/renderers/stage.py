@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from ..avatars.avatar import Avatar, Floats, Material
+from ..camera import Pinhole
 from .lighting import STUDIO, Lighting
 from .opengl import Context
 
@@ -233,8 +234,7 @@ def _bounds(places: NDArray[np.float64], size: tuple[int, int], field: float) ->
     width, height = size
     if places[:, 2].max() > -NEAREST:
         return 0, 0, width, height
-    focal = height / 2 / np.tan(field / 2)
-    pixels = places[:, :2] / -places[:, 2:] * (focal, -focal) + (width / 2, height / 2)
+    pixels, _ = Pinhole(np.eye(4), field, size).seen(places)
     low, high = np.floor(pixels.min(axis=0)) - 1, np.ceil(pixels.max(axis=0)) + 1
     (left, top), (right, bottom) = (np.clip(corner, 0, size).astype(int).tolist() for corner in (low, high))
     return left, top, max(left, right), max(top, bottom)

@@ -24,7 +24,6 @@ from ..motion.take import read_take
 from ..portraits.head import load_head
 from ..portraits.landmarks import INNER_LIPS, UPPER_LIP
 from ..portraits.portrait import Consent, Fit, FitError, Portrait
-from ..renderers.builtin.flesh import seen
 from ..renderers.builtin.patches import cut
 from ..renderers.builtin.puppet import Frame, Puppet
 from ..renderers.compositing import over
@@ -177,7 +176,7 @@ def _portrait(rng: np.random.Generator, person: Person, camera: Camera, arkit: F
     head = load_head()
     vertices = person.avatar.vertices
     posed = posed_vertices(person.avatar, _still(), np.zeros(3, np.float32), arkit)
-    landmarks = seen(camera, (head.landmarks @ posed).astype(np.float32))[0]
+    landmarks = camera.pinhole().seen(head.landmarks @ posed)[0]
     landmarks = landmarks + rng.normal(0, 0.4, landmarks.shape)
     alpha = drawn[..., 3:]
     behind = ndimage.gaussian_filter(rng.uniform(0, 1, (*drawn.shape[:2], 3)), (30, 30, 0))

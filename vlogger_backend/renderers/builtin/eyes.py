@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from ...avatars.avatar import Floats, Ints
+from ...camera import Doubles
 from ...portraits.landmarks import LEFT_EYE, LEFT_IRIS, LEFT_PUPIL, RIGHT_EYE, RIGHT_IRIS, RIGHT_PUPIL
 from .filling import polygon, smoothly
-from .flesh import Doubles, InPhoto, avatar_flesh, bone
+from .flesh import InPhoto, avatar_flesh, bone
 from .organs import Organ, flat, opaque, sampled, vertex_uv
 from .triangles import numbered, shares_in
 

@@ -6,10 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from ...avatars.avatar import Floats
+from ...camera import Doubles
 from ...portraits.landmarks import INNER_LIPS, LEFT_EYE, OUTER_LIPS, OVAL, RIGHT_EYE
-
-Doubles = NDArray[np.float64]
-Floats = NDArray[np.float32]
 
 _LASHES = 0.45
 """How far round the eye's opening lashes and their shadow reach, in heights of the opening."""

@@ -9,10 +9,8 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from ...avatars.avatar import Avatar, Floats, Ints
-from ...camera import Camera
+from ...camera import Camera, Doubles, Pinhole
 from ...motion.names import ARKIT_NAMES, JOINT_INDEX, JOINT_NAMES
-
-Doubles = NDArray[np.float64]
 
 _TRUNK = ("pelvis", "spine1", "spine2", "spine3", "neck", "head")
 
@@ -89,7 +87,7 @@ class InPhoto:
     """The avatar, shaped like the person and with their expression, as the photo's camera sees it.
 
     avatar : with the person's vertices
-    camera : the photo's
+    view   : the photo's camera
     arkit  : (52,) the expression
     pixels : (V, 2) where its vertices are, from the photo's top left
     depths : (V,) metres before the camera
@@ -97,7 +95,7 @@ class InPhoto:
     """
 
     avatar: Avatar
-    camera: Camera
+    view: Pinhole
     arkit: Floats
     pixels: Doubles
     depths: Doubles
@@ -107,17 +105,12 @@ class InPhoto:
     def of(avatar: Avatar, camera: Camera, arkit: Floats) -> InPhoto:
         everything = np.arange(len(avatar.vertices), dtype=np.int32)
         posed = avatar_flesh(avatar, everything).shaped(arkit)
-        pixels, depths = seen(camera, posed)
-        return InPhoto(avatar, camera, arkit, pixels, depths, posed)
-
-    @property
-    def pixel(self) -> float:
-        """Metres between the middles of neighbouring pixels, one metre before the camera."""
-        return float(2 * np.tan(self.camera.fields[0] / 2) / self.camera.height)
+        pixels, depths = camera.pinhole().seen(posed)
+        return InPhoto(avatar, camera.pinhole(), arkit, pixels, depths, posed)
 
     def cells(self, pixels: Doubles) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
         """Row and column of the pixel in which each of `pixels` (n, 2) lies, or of the nearest at the edge."""
-        last = (self.camera.width - 1, self.camera.height - 1)
+        last = np.array(self.view.size) - 1
         columns, rows = np.clip(np.floor(pixels).astype(int), 0, last).T
         return rows, columns
 
@@ -131,25 +124,7 @@ class InPhoto:
         faces = np.concatenate([self.avatar.faces_of(name) for name in names])
         corners = np.rint(self.pixels[faces]).astype(np.int32)
         deep = self.depths[faces].mean(axis=1)
-        picture = np.full((self.camera.height, self.camera.width), np.inf, np.float32)
+        picture = np.full(self.view.size[::-1], np.inf, np.float32)
         for index in np.argsort(-deep):
             cv2.fillConvexPoly(picture, corners[index], (float(deep[index]),))
         return picture
-
-
-def seen(camera: Camera, points: Floats) -> tuple[Doubles, Doubles]:
-    """Pixels (n, 2) from the picture's top left, and depths (n,) in metres, of points (n, 3) before a still camera."""
-    poses, fields = camera.over(1)
-    view = np.linalg.inv(poses[0])
-    places = points @ view[:3, :3].T + view[:3, 3]
-    depths = -places[:, 2]
-    focal = camera.height / 2 / np.tan(fields[0] / 2)
-    return places[:, :2] / depths[:, None] * (focal, -focal) + (camera.width / 2, camera.height / 2), depths
-
-
-def unseen(camera: Camera, pixels: Doubles, depths: Doubles) -> Doubles:
-    """The points (n, 3) that `seen` sees at these pixels and depths."""
-    poses, fields = camera.over(1)
-    focal = camera.height / 2 / np.tan(fields[0] / 2)
-    flat = (pixels - (camera.width / 2, camera.height / 2)) / (focal, -focal) * depths[:, None]
-    return np.asarray(np.hstack([flat, -depths[:, None]]) @ poses[0][:3, :3].T + poses[0][:3, 3])

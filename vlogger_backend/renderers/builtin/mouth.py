@@ -10,13 +10,14 @@ from scipy import ndimage
 
 from ...avatars.avatar import Avatar, Floats
 from ...avatars.mouth import evenly_lit
+from ...camera import Doubles
 from ...motion.names import ARKIT_INDEX
 from ...portraits.head import load_head
 from ...portraits.landmarks import INNER_LIPS, OUTER_LIPS, UPPER_LIP
 from .colour import linear, srgb
 from .eyes import EYES
 from .filling import polygon, smoothly
-from .flesh import Doubles, Flesh, InPhoto, avatar_flesh, bone, seen, unseen
+from .flesh import Flesh, InPhoto, avatar_flesh, bone
 from .organs import Organ, flat, opaque, vertex_uv
 
 _FLESH = {"mouth": (0.36, 0.13, 0.12), "tongue": (0.50, 0.22, 0.21)}
@@ -143,12 +144,12 @@ def _on_the_arch(shown: InPhoto, pixels: Doubles, before: float) -> tuple[Floats
     front = teeth[teeth[:, 2] > np.quantile(teeth[:, 2], 0.3)]
     foremost = front[:, 2].max()
     middle = np.array([[0, front[:, 1].mean(), foremost]], np.float32)
-    flat_depth = seen(shown.camera, middle)[1][0]
-    across = unseen(shown.camera, pixels, np.full(len(pixels), flat_depth))[:, 0]
+    flat_depth = shown.view.seen(middle)[1][0]
+    across = shown.view.unseen(pixels, np.full(len(pixels), flat_depth))[:, 0]
     widest = np.abs(front[:, 0]).max()
     arch = np.polyval(np.polyfit(front[:, 0], front[:, 2], 2), np.clip(across, -widest, widest))
     depths = flat_depth + foremost - np.clip(arch, front[:, 2].min(), foremost) - before
-    return unseen(shown.camera, pixels, depths).astype(np.float32), depths
+    return shown.view.unseen(pixels, depths).astype(np.float32), depths
 
 
 def _tooth_likeness(photo: Floats, inside: Doubles, lips: NDArray[np.bool_]) -> Doubles:

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from ...avatars.avatar import Avatar, Floats, Ints
-from .flesh import Doubles, Flesh
+from ...camera import Doubles
+from .flesh import Flesh
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...avatars.avatar import Avatar
-
-Doubles = NDArray[np.float64]
+from ...camera import Doubles, Pinhole
 
 PATCH = 96
 """Pixels of a patch each way."""
@@ -58,18 +57,12 @@ def mouth_and_eyes(avatar: Avatar) -> tuple[Anchor, Anchor, Anchor]:
     return anchors[0], anchors[1], anchors[2]
 
 
-def projected_patches(
-    anchors: tuple[Anchor, ...], head: Doubles, pose: Doubles, field: float, size: tuple[int, int]
-) -> tuple[Patch, ...]:
-    """The anchors in the picture of a camera, when the head's transform from rest is `head` (3, 4)."""
-    view = np.linalg.inv(pose)
-    focal = size[1] / 2 / np.tan(field / 2)
+def projected_patches(anchors: tuple[Anchor, ...], head: Doubles, view: Pinhole) -> tuple[Patch, ...]:
+    """The anchors in a camera's picture, when the head's transform from rest is `head` (3, 4)."""
     patches = []
     for anchor in anchors:
         corners = anchor.centre + anchor.half * np.array([[0, 0, 0], [1, 0, 0], [0, -1, 0]])
-        world = corners @ head[:, :3].T + head[:, 3]
-        seen = world @ view[:3, :3].T + view[:3, 3]
-        pixels = seen[:, :2] / -seen[:, 2:] * (focal, -focal) + (size[0] / 2, size[1] / 2)
+        pixels, _ = view.seen(corners @ head[:, :3].T + head[:, 3])
         # A patch shows the head's own upright square, foreshortened by no more than the camera's view of it.
         across, down = (pixels[1] - pixels[0]) * 2 / PATCH, (pixels[2] - pixels[0]) * 2 / PATCH
         origin = pixels[0] - (across + down) * PATCH / 2

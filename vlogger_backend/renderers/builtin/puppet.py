@@ -11,13 +11,14 @@ from scipy import sparse
 
 from ...avatars.avatar import Avatar, Floats
 from ...avatars.posing import joint_transforms
+from ...camera import Doubles, Pinhole
 from ...motion.names import ARKIT_INDEX, JOINT_INDEX
 from ...portraits.portrait import Portrait
 from ..stage import projection_matrix
 from ..surfaces import Canvas, Look, Picture, Surface
 from .eyes import eyes
 from .filling import without_openings
-from .flesh import Doubles, InPhoto
+from .flesh import InPhoto
 from .mouth import mouth
 from .organs import Organ
 from .patches import PATCH, Patch, mouth_and_eyes, projected_patches
@@ -80,7 +81,7 @@ class Puppet:
         self._flesh = [sheet.flesh, *(organ.flesh for organ in self._organs)]
         self._wear = _Wear(sheet, self._arkit)
         self._anchors = mouth_and_eyes(self._avatar)
-        self._camera = fit.camera
+        self._view = shown.view
         self._canvas = Canvas([_skin(sheet, portrait, size), *(_organ_surface(o) for o in self._organs)])
 
     def close(self) -> None:
@@ -88,9 +89,7 @@ class Puppet:
 
     def patches_in_photo(self) -> tuple[Patch, ...]:
         """Where mouth, left eye and right eye are in the photo, in its own pixels, whatever the pictures' size is."""
-        (pose,), (field,) = self._camera.over(1)
-        at_rest = np.eye(4)[:3]
-        return projected_patches(self._anchors, at_rest, pose, field, (self._camera.width, self._camera.height))
+        return projected_patches(self._anchors, np.eye(4)[:3], self._view)
 
     def frame(self, poses: Floats, trans: Floats, arkit: Floats, pose: Doubles, field: float) -> Frame:
         """Draw one frame, seen by a camera at `pose` (4, 4) with the vertical field of view `field`."""
@@ -99,15 +98,15 @@ class Puppet:
         arkit = arkit.astype(np.float32)
         shaped = [flesh.shaped(arkit) for flesh in self._flesh]
         places = [flesh.skinned(shape, transforms) for flesh, shape in zip(self._flesh, shaped, strict=True)]
-        projection = _projection(pose, field, self._size, places)
-        patches = projected_patches(self._anchors, transforms[JOINT_INDEX["head"]], pose, field, self._size)
+        view = Pinhole(pose, field, self._size)
+        projection = _projection(view, places)
+        patches = projected_patches(self._anchors, transforms[JOINT_INDEX["head"]], view)
         looks = [Look(places[0], np.ones(len(places[0]), np.float32), self._wear(shaped[0]), PARTS.index("skin"))]
         for organ, place in zip(self._organs, places[1:], strict=True):
             looks.append(self._look(organ, place, arkit))
         numbers = [self._canvas.draw_numbers((PATCH, PATCH), p.crop(self._size) @ projection, looks) for p in patches]
         lips = transforms[JOINT_INDEX["head"]] @ (*self._anchors[0].centre, 1.0)
-        depth = -float((np.linalg.inv(pose) @ (*lips, 1.0))[2])
-        looks = _lit(looks, self._unseen, numbers[0][..., 0], patches[0], _View(pose, field, self._size, depth))
+        looks = _lit(looks, self._unseen, numbers[0][..., 0], patches[0], view, float(view.seen(lips[None])[1][0]))
         picture = self._canvas.draw(self._size, projection, looks)
         parts, worn = (np.stack([number[..., channel] for number in numbers]) for channel in (0, 1))
         return Frame(picture, patches, parts, worn, self._eyes_moved(arkit))
@@ -186,15 +185,16 @@ def _organ_surface(organ: Organ) -> Surface:
 
 
 def _lit(
-    looks: Sequence[Look], unseen: Sequence[bool], parts: NDArray[np.uint8], patch: Patch, view: _View
+    looks: Sequence[Look], unseen: Sequence[bool], parts: NDArray[np.uint8], patch: Patch, view: Pinhole, depth: float
 ) -> list[Look]:
-    """With what is in the mouth as bright as it sees of the light that comes in between the lips."""
+    """With what is in the mouth as bright as it sees of the light that comes in between the lips, which are at `depth`."""
     inside = np.argwhere(parts >= PARTS.index("mouth"))
     if not len(inside):
         return list(looks)
     slices = [part.mean(axis=0) + 0.5 for part in np.array_split(inside[inside[:, 1].argsort()], _SLICES) if len(part)]
-    centres = np.stack([view.place(patch.matrix @ (x, y, 1.0)) for y, x in slices])
-    area = len(inside) * patch.area * view.metres**2
+    pixels = np.stack([patch.matrix @ (x, y, 1.0) for y, x in slices])
+    centres = view.unseen(pixels, np.full(len(pixels), depth))
+    area = len(inside) * patch.area * (depth / view.focal) ** 2
     return [_lit_through(look, centres, area) if own else look for look, own in zip(looks, unseen, strict=True)]
 
 
@@ -210,27 +210,8 @@ def _lit_through(look: Look, centres: Doubles, area: float) -> Look:
     return replace(look, light=light.astype(np.float32))
 
 
-@dataclass(frozen=True)
-class _View:
-    """The camera of one frame, at the depth of the lips."""
-
-    pose: Doubles
-    field: float
-    size: tuple[int, int]
-    depth: float
-
-    @property
-    def metres(self) -> float:
-        """Of a pixel."""
-        return float(2 * self.depth * np.tan(self.field / 2) / self.size[1])
-
-    def place(self, pixel: Doubles) -> Doubles:
-        flat = (np.asarray(pixel) - np.array(self.size) / 2) * self.metres * (1, -1)
-        return np.asarray(self.pose[:3, :3] @ [*flat, -self.depth] + self.pose[:3, 3])
-
-
-def _projection(pose: Doubles, field: float, size: tuple[int, int], places: Sequence[Floats]) -> Doubles:
-    view = np.linalg.inv(pose)
-    depths = np.concatenate([-(place[::7] @ view[2, :3] + view[2, 3]) for place in places])
+def _projection(view: Pinhole, places: Sequence[Floats]) -> Doubles:
+    to_camera = np.linalg.inv(view.pose)
+    depths = np.concatenate([-(place[::7] @ to_camera[2, :3] + to_camera[2, 3]) for place in places])
     near, far = max(0.01, 0.9 * float(depths.min())), 1.1 * float(depths.max()) + 0.1
-    return projection_matrix(field, size[0] / size[1], near, far) @ view
+    return projection_matrix(view.field, view.size[0] / view.size[1], near, far) @ to_camera

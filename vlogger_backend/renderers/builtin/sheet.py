@@ -15,9 +15,10 @@ from scipy import sparse
 from scipy.sparse import csgraph
 
 from ...avatars.avatar import Avatar, Ints
+from ...camera import Doubles
 from ...portraits.landmarks import LEFT_EYE, OUTER_LIPS, OVAL, RIGHT_EYE
 from .filling import polygon
-from .flesh import Doubles, Flesh, InPhoto, avatar_flesh, joined
+from .flesh import Flesh, InPhoto, avatar_flesh, joined
 from .surroundings import surroundings
 
 _FACING = 0.18
@@ -78,10 +79,10 @@ def _plain(shown: InPhoto, triangles: Ints, oval: Doubles) -> NDArray[np.bool_]:
 
     corners = shown.posed[triangles]
     normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    lines = shown.camera.over(1)[0][0][:3, 3] - corners.mean(axis=1)
+    lines = shown.view.pose[:3, 3] - corners.mean(axis=1)
     lengths = np.linalg.norm(normals, axis=1) * np.linalg.norm(lines, axis=1)
     facing = np.einsum("fi,fi->f", normals, lines) / np.maximum(lengths, 1e-12)
-    outline = np.zeros((shown.camera.height, shown.camera.width), np.uint8)
+    outline = np.zeros(shown.view.size[::-1], np.uint8)
     cv2.fillPoly(outline, [np.rint(oval).astype(np.int32)], (1,))
     middles = shown.pixels[triangles].mean(axis=1)
     cells = shown.cells(middles)
@@ -89,7 +90,7 @@ def _plain(shown: InPhoto, triangles: Ints, oval: Doubles) -> NDArray[np.bool_]:
     nearest = shown.depth_picture(("face", "skin"))[cells]
     deep = shown.depths[triangles].mean(axis=1)
     # The depth picture is a pixel off at places, which is much depth where a triangle is seen from its side.
-    doubt = shown.pixel * deep * np.sqrt(1 - np.clip(facing, _FACING, 1) ** 2) / np.clip(facing, _FACING, 1)
+    doubt = deep / shown.view.focal * np.sqrt(1 - np.clip(facing, _FACING, 1) ** 2) / np.clip(facing, _FACING, 1)
     plain = (facing > _FACING) & within & (deep <= nearest + _COVERED + doubt)
     inner = plain & (facing > _FACING_AT_THE_RIM)
     plain &= inner | _surrounded(triangles, ~inner)

@@ -11,7 +11,8 @@ from scipy.sparse.linalg import splu
 from scipy.spatial import Delaunay, cKDTree
 
 from ...avatars.avatar import Ints
-from .flesh import Doubles, Flesh, InPhoto, avatar_flesh, unseen
+from ...camera import Doubles
+from .flesh import Flesh, InPhoto, avatar_flesh
 from .triangles import numbered, shares_in
 
 _CELLS = 90
@@ -95,8 +96,7 @@ def _followed(
     goal = np.where(known, found, ends.mean())
     depths = _settled(smooth, np.where(known, 0.3, 1e-4), goal[:, None], ends[:, None])[:, 0]
 
-    focal = shown.camera.height / 2 / np.tan(shown.camera.fields[0] / 2)
-    fading = 1.5 * (step * ends.mean() / focal / _FADING) ** 2
+    fading = 1.5 * (step * ends.mean() / shown.view.focal / _FADING) ** 2
     ends = (sparse.kron(carried, sparse.eye(3)) @ face.morphs).toarray().reshape(fixed, -1)
     offsets = _settled(smooth, np.full(count, fading), np.zeros((count, ends.shape[1])), ends).reshape(count, 3, -1)
 
@@ -105,7 +105,7 @@ def _followed(
     weights = np.where(weights > 1e-3, weights, 0)
     weights /= weights.sum(axis=1, keepdims=True)
 
-    rest = unseen(shown.camera, points, depths) - offsets @ shown.arkit
+    rest = shown.view.unseen(points, depths) - offsets @ shown.arkit
     offsets[np.abs(offsets) < _LEAST_OFFSET] = 0
     flesh = Flesh(
         rest.astype(np.float32),

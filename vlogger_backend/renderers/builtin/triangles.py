@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ...avatars.avatar import Ints
-from .flesh import Doubles
+from ...camera import Doubles
 
 
 def numbered(corners: Doubles, shape: tuple[int, ...]) -> Ints:
