@@ -88,11 +88,22 @@ def posterised() -> Picture:
     return np.asarray(cv2.medianBlur(picture // 48 * 48, 5))
 
 
+def masked(colour: tuple[int, int, int]) -> Picture:
+    """Cloth of a colour, with folds, from the nose down."""
+    picture, points = astronaut().copy(), her().landmarks[:, :2]
+    outline = points[[116, 118, 197, 347, 345, 361, 397, 379, 400, 152, 176, 150, 172, 132]].round().astype(np.int32)
+    cloth = cv2.fillPoly(np.zeros(picture.shape[:2], np.uint8), [outline], (1,)) > 0
+    folds = 1 + 0.15 * np.sin(np.arange(len(picture)) / 3)[:, None, None]
+    picture[cloth] = np.rint(folds * colour * np.ones_like(picture))[cloth]
+    return picture
+
+
 REFUSED: dict[str, tuple[Callable[[], Picture], str]] = {
     "nobody": (lambda: np.full((300, 400, 3), 128, np.uint8), "No face is found"),
     "a back": (lambda: avatar_from(180), "No face is found"),
     "a profile": (lambda: avatar_from(60), "turned .* degrees to the side and at most 40"),
     "from above": (lambda: avatar_from(0, pitch=48), "which is too far"),
+    "59.6 pixels": (lambda: smaller(59.6 / 92), "is only 59 pixels wide and at least 60"),
     "40 pixels": (lambda: smaller(40 / 92), "is only .* pixels wide and at least 60"),
     "cut at the left": (lambda: np.ascontiguousarray(astronaut()[:, 212:]), "cut off by the left edge"),
     "cut at the bottom": (lambda: np.ascontiguousarray(astronaut()[:150]), "cut off by the bottom edge"),
@@ -101,6 +112,8 @@ REFUSED: dict[str, tuple[Callable[[], Picture], str]] = {
         lambda: with_dark_glasses(astronaut(), her().landmarks[[RIGHT_PUPIL, LEFT_PUPIL], :2]),
         "behind the dark glasses",
     ),
+    "a mask": (lambda: masked((150, 190, 215)), "mouth is covered"),
+    "a black scarf": (lambda: masked((28, 28, 30)), "mouth is covered"),
     "a drawing": (drawing, "is drawn"),
     "posterised": (posterised, "is drawn"),
     "upside down": (lambda: np.ascontiguousarray(astronaut()[::-1, ::-1]), "upside down; rotate"),

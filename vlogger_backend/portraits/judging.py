@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
 from .finding import EARS, Face, find_faces
-from .landmarks import LEFT_EYE, LEFT_PUPIL, RIGHT_EYE, RIGHT_PUPIL
+from .landmarks import INNER_LIPS, LEFT_EYE, LEFT_PUPIL, OUTER_LIPS, RIGHT_EYE, RIGHT_PUPIL
 from .portrait import Bytes, Floats
 
 MOST_TURNED = 40.0
@@ -29,12 +31,18 @@ _CLOSED = 0.12
 """Height to width of an eye that is closed; 0.2 is nearly closed, 0.3 usual."""
 _HIDDEN = (0.15, 0.5)
 """In the skin's lightness: where an eye shows less contrast and less light than this, there is dark glass before it."""
+_COVERED = (0.05, 0.1)
+"""Colours without their brightness: what is round the mouth differs so much from the skin, and the lips from it by no
+more than this part of that, where there is cloth before both. In bare faces and bearded ones the part is 0.3 and more.
+"""
 _FLAT = 0.25
 """The part of a face without shade or grain from which on it is a drawing. Photos, heavily compressed ones too, have
 0.05 at most, drawings and posterised photos 0.4 and more."""
 
 _ON_ITS_SIDE = "The face in the photo is on its side or upside down; rotate the photo, save it and give that."
 _CHEEKS = (50, 280, 205, 425, 117, 346)
+_BETWEEN_EYES = (8, 168, 193, 417, 122, 351, 55, 285)
+"""Skin that neither a mask nor most glasses cover."""
 _LIDS = (
     ((33, 133), (159, 145), (158, 153), (160, 144)),
     ((362, 263), (386, 374), (385, 380), (387, 373)),
@@ -78,8 +86,8 @@ def problem_of(picture: Bytes, face: Face) -> str:
     yaw, pitch, tilt = face.turned
     if face.size < LEAST_WIDTH:
         return (
-            f"The face is only {face.size:.0f} pixels wide and at least {LEAST_WIDTH:.0f} are needed; give a photo "
-            "taken from nearer, or if this one is very large, cut the person out of it."
+            f"The face is only {math.floor(face.size)} pixels wide and at least {LEAST_WIDTH:.0f} are needed; give a "
+            "photo taken from nearer, or if this one is very large, cut the person out of it."
         )
     if face.upside_down or abs(tilt) > _MOST_TILTED:
         return _ON_ITS_SIDE
@@ -95,8 +103,8 @@ def problem_of(picture: Bytes, face: Face) -> str:
         )
     if min(width / LEAST_WIDTH, eyes / LEAST_BETWEEN_EYES) < 1:
         return (
-            f"The face is too small: {width:.0f} pixels wide and {eyes:.0f} between the eyes, where {LEAST_WIDTH:.0f} "
-            f"and {LEAST_BETWEEN_EYES:.0f} are needed; give a photo taken from nearer."
+            f"The face is too small: {math.floor(width)} pixels wide and {math.floor(eyes)} between the eyes, where "
+            f"{LEAST_WIDTH:.0f} and {LEAST_BETWEEN_EYES:.0f} are needed; give a photo taken from nearer."
         )
     if side := _cut(picture, face):
         return f"The face is cut off by the {side} edge of the photo; give one that shows it whole."
@@ -104,6 +112,8 @@ def problem_of(picture: Bytes, face: Face) -> str:
         return "The eyes are closed in the photo; give one in which they are open."
     if _hidden_eyes(picture, face):
         return "The eyes can't be seen behind the dark glasses; give a photo without them."
+    if _covered_mouth(picture, face):
+        return "The mouth is covered in the photo; give one without a mask, scarf or hand before it."
     if _flatness(picture, face) > _FLAT:
         return "The face is drawn, or a photo with its shades taken away; give an unprocessed photo of a real person."
     return ""
@@ -171,6 +181,34 @@ def _hidden_eyes(picture: Bytes, face: Face) -> bool:
         if lightest - dark > _HIDDEN[0] * skin or light > _HIDDEN[1] * skin:
             return False
     return True
+
+
+def _covered_mouth(picture: Bytes, face: Face) -> bool:
+    """Are the lips of the same colour as what is round them, and that of another than the skin?"""
+    import cv2
+
+    points = face.landmarks[:, :2]
+    outline = points[list(OUTER_LIPS)]
+    middle = outline.mean(axis=0)
+
+    def filled(ring: Floats) -> NDArray[np.bool_]:
+        mask = np.zeros(picture.shape[:2], np.uint8)
+        return np.asarray(cv2.fillPoly(mask, [ring.round().astype(np.int32)], (1,))) > 0
+
+    lips = filled(outline) & ~filled(points[list(INNER_LIPS)])
+    around = filled(middle + 1.6 * (outline - middle)) & ~filled(middle + 1.25 * (outline - middle))
+    if not (lips.any() and around.any()):
+        return False
+    columns, rows = points[list(_BETWEEN_EYES)].astype(int).clip(0, np.array(picture.shape[1::-1]) - 1).T
+    skin, near, own = _hue(picture[rows, columns]), _hue(picture[around]), _hue(picture[lips])
+    apart = float(np.linalg.norm(near - skin))
+    return bool(apart > _COVERED[0] and np.linalg.norm(own - near) < _COVERED[1] * apart)
+
+
+def _hue(pixels: Bytes) -> NDArray[np.float64]:
+    """The usual shares of red, green and blue in the light of pixels (n, 3)."""
+    light = pixels.astype(np.float64) + 3  # so that black is grey
+    return np.asarray(np.median(light / light.sum(axis=1, keepdims=True), axis=0), np.float64)
 
 
 def _flatness(picture: Bytes, face: Face) -> float:
