@@ -19,6 +19,7 @@ from .batch import batch
 from .controls import controls
 from .doctor import doctor
 from .extension import extension
+from .models import models
 from .portraits import portrait
 from .render import render
 from .serve import serve
@@ -36,6 +37,7 @@ app = typer.Typer(
 for _command in (animate, batch, demo, preview, export, portrait, render, controls, verify, speech, say, serve, doctor):
     app.command()(_command)
 app.add_typer(extension, name="extension")
+app.add_typer(models, name="models")
 
 
 def _version(show: bool) -> None:
