@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 LINE = "Hello! All of this is generated. Every word, every blink and every gesture is a curve that you can edit."
 """It is also said by the person of a photo who never said it: so it says what it is, and nothing about her."""
+BODY = Body(gender=1.0)
+"""A woman's, since the photo is of one, and both speak with the same voice."""
 _WHO = (
     "This is NASA's portrait of an astronaut, a test picture in the public domain; the demo has her say that all of it "
     "is generated, and nothing else."

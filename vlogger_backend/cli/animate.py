@@ -65,9 +65,9 @@ def demo(
 ) -> None:
     """The main job on a built-in line: take, .fbx, .glb, preview, picture and the shot of a photo, in one folder."""
     from ..console import open_console
-    from ..demo import run_demo
+    from ..demo import BODY, run_demo
 
-    result = run_demo(output or Path("vlogger-demo"), seed, fps, body_of(body), open_console(), quiet)
+    result = run_demo(output or Path("vlogger-demo"), seed, fps, body_of(body, BODY), open_console(), quiet)
     if as_json:
         typer.echo(json.dumps(result.to_json(), indent=1, ensure_ascii=False))
     end([result], debug=context.obj)
