@@ -305,6 +305,18 @@ def test_what_can_be_mended_is_said_and_leaves_nothing(
     assert not list(tmp_path.iterdir())
 
 
+def test_files_that_can_t_be_written_or_heard_are_said_before_anything_is_painted(
+    take: Path, person: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "shot.mp4").mkdir()
+    (tmp_path / "frame.png").mkdir()
+    (tmp_path / "not.wav").write_text("no sound at all")
+    for name, sound in (("shot.mp4", None), ("frame.png", None), ("not.wav/a.mp4", None), ("b.mp4", "not.wav")):
+        with pytest.raises(InputError, match=f"{Path(sound or name).name} can't be (written|read)"):
+            paint_shot([tmp_path / name], take, person, warped(last=0), sound and tmp_path / sound)
+    assert {path.name for path in tmp_path.iterdir()} == {"shot.mp4", "frame.png", "not.wav"}
+
+
 def test_a_renderer_that_lacks_something_says_so_before_it_begins(
     take: Path, person: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -100,7 +100,7 @@ def run(*arguments: object) -> int:
 def test_the_command_writes_a_folder_a_kind(files, tmp_path, capsys):
     out = tmp_path / "controls"
     code = run("controls", files / "x.npz", "--portrait", files / "x.portrait", "-o", out, "--size", "96x64",
-               "--kinds", "warp,parts,controlnet-openpose", "--first", 1, "--json", "-q")  # fmt: skip
+               "--kinds", "warp,parts,controlnet-openpose", "--from", 1, "--json", "-q")  # fmt: skip
     assert code == 0
     assert json.loads(capsys.readouterr().out) == {"file": str(out)}
     assert sorted(p.name for p in out.iterdir()) == ["controlnet-openpose", "controls.json", "parts", "warp"]
@@ -114,7 +114,7 @@ def test_the_command_writes_a_folder_a_kind(files, tmp_path, capsys):
         (("--size", "9000x9000"), "9000"),
         (("--camera", "drone"), "photo, face or body"),
         (("--kinds", "canny"), "choose from coordinates"),
-        (("--first", 9), "has no frames 9 to 3"),
+        (("--from", 9), "has no frames 9 to 3"),
     ],
 )
 def test_what_the_command_can_not_do_is_a_sentence(files, tmp_path, capsys, arguments, sentence):

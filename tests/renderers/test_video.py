@@ -96,7 +96,8 @@ def test_the_same_pictures_make_the_same_bytes(tmp_path):
 
 def test_bad_input_is_named_and_leaves_nothing_behind(tmp_path):
     (tmp_path / "not.wav").write_text("no sound at all")
-    for sound in (tmp_path / "not.wav", tmp_path / "missing.wav"):
+    write_video(tmp_path / "silent.mp4", pictures(2), 30.0)
+    for sound in (tmp_path / "not.wav", tmp_path / "missing.wav", tmp_path / "silent.mp4"):
         with pytest.raises(InputError, match=sound.name):
             write_video(tmp_path / "out" / "a.mp4", pictures(5), 30.0, sound)
     with pytest.raises(InputError, match="empty"):

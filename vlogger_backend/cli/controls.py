@@ -24,8 +24,8 @@ def controls(
     ] = "photo",
     size: Annotated[str, typer.Option(help="WIDTHxHEIGHT in pixels.")] = "512x512",
     kinds: Annotated[str | None, typer.Option(help="Some of the kinds, by commas (all).")] = None,
-    first: Annotated[int, typer.Option(help="The first frame, counted from 0.")] = 0,
-    last: Annotated[int | None, typer.Option(help="The last frame (the take's).")] = None,
+    first: Annotated[int, typer.Option("--from", help="The first frame, counted from 0.")] = 0,
+    last: Annotated[int | None, typer.Option("--to", help="The last frame (the take's).")] = None,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:

@@ -19,7 +19,7 @@ import numpy as np
 from .. import __version__
 from ..camera import Camera
 from ..errors import InputError
-from ..files import cannot_write, writing
+from ..files import cannot_write, check_writable, writing
 from ..motion.take import hash_of, read_take
 from ..painting import Painting
 from ..portraits.storage import read_portrait
@@ -134,6 +134,7 @@ def _check_outputs(wanted: Sequence[Output], painting: Painting, camera: Camera,
                 f"{output.path} is one picture and {last - painting.first + 1} frames are asked for; choose one with "
                 "--from and --to, or give a folder or a name with ####."
             )
+        check_writable(output.file(painting.first))
 
 
 def _key(scene: Scene, take: str, portrait: str, renderer: str) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import nullcontext
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -33,10 +34,15 @@ def write_video(
 
     Raises InputError if there is no picture or its size is odd, the sound can't be read, or the file can't be written.
     """
+    path = Path(path)
+    # Opened before the first picture, which may be long in coming.
+    with _opened(audio) if audio is not None else nullcontext() as source:
+        _write(path, iter(frames), fps, source, offset)
+
+
+def _write(path: Path, pictures: Iterator[NDArray[np.uint8]], fps: float, source: Any, offset: float) -> None:
     import av
 
-    path = Path(path)
-    pictures = iter(frames)
     first = next(pictures, None)
     if first is None:
         raise InputError(f"There is no frame to write to {path}; the take is empty.")
@@ -51,7 +57,7 @@ def write_video(
         video = out.add_stream("libx264", rate=rate, options={"crf": "18", "preset": "veryfast"})
         video.height, video.width = first.shape[:2]
         video.pix_fmt = "yuv420p"
-        sound = _Sound(out, audio, offset) if audio is not None else None
+        sound = _Sound(out, source, offset) if source is not None else None
         count = 0
         picture: NDArray[np.uint8] | None = first
         while picture is not None:
@@ -67,18 +73,22 @@ def write_video(
             sound.close()
 
 
+def _opened(path: Path) -> Any:
+    source = open_container(path)
+    if not source.streams.audio:
+        source.close()
+        raise InputError(f"{path} can't be read as sound: there is none in it. Give another file, or none.")
+    return source
+
+
 class _Sound:
     """The sound track, encoded alongside the pictures so that the two stay interleaved."""
 
-    def __init__(self, out: Any, path: Path, offset: float) -> None:
+    def __init__(self, out: Any, source: Any, offset: float) -> None:
         import av
 
-        self.out, self.path = out, path
-        try:
-            self.source = open_container(path)
-            self.packets = self.source.decode(audio=0)
-        except (OSError, av.FFmpegError, IndexError) as error:
-            raise InputError(f"The sound of {path} can't be read: {error}. Give another file, or none.") from error
+        self.out = out
+        self.packets = source.decode(audio=0)
         self.stream = out.add_stream("aac", rate=_SOUND_RATE, layout="stereo")
         self.resampler = av.AudioResampler("fltp", "stereo", _SOUND_RATE)
         self.skip = round(offset * _SOUND_RATE)
@@ -96,7 +106,6 @@ class _Sound:
 
     def close(self) -> None:
         self.out.mux(self.stream.encode())
-        self.source.close()
 
     def _next(self, silence: int) -> NDArray[np.float32]:
         import av
