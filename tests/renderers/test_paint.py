@@ -240,6 +240,10 @@ def test_backgrounds_of_colour_picture_and_video(person: Path, tmp_path: Path) -
     expected = [20 * ((frame // 2) % 10) + 20 for frame in range(45)]
     np.testing.assert_allclose(found, expected, atol=4)
     assert shown(tmp_path / "a.mp4", 20 * 3600 + 7).mean() == pytest.approx(80, abs=4)  # an hour in
+    whole = (tmp_path / "a.mp4").read_bytes()
+    (tmp_path / "half.mp4").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(InputError, match="holds no picture"):
+        shown(tmp_path / "half.mp4")
 
 
 def test_moves_begin_with_the_photo_and_stay_near(person: Path) -> None:

@@ -18,6 +18,7 @@ from .moves import away_from_head
 
 if TYPE_CHECKING:
     from av import VideoFrame
+    from av.container import InputContainer
 
 
 _BEHIND = 2.0
@@ -171,7 +172,7 @@ class Video:
         while True:
             start, end = None, 0.0
             try:
-                with open_container(self._path) as container:
+                with _opened(self._path) as container:
                     stream = container.streams.video[0]
                     _check_pixels(self._path, stream.width * stream.height)
                     every = 1 / float(stream.average_rate or 25)
@@ -210,6 +211,13 @@ def _resized(picture: Bytes, size: tuple[int, int] | None) -> Bytes:
 def _check_pixels(path: Path, pixels: int) -> None:
     if pixels > _MOST_PIXELS:
         raise InputError(f"The background {path} has too large frames; make it at most 8192 x 4608 pixels.")
+
+
+def _opened(path: Path) -> InputContainer:
+    try:
+        return open_container(path)
+    except InputError as error:  # which speaks of sounds
+        raise _no_video(path) from error
 
 
 def _no_video(path: Path) -> InputError:
