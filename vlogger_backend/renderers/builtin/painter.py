@@ -30,7 +30,7 @@ def _nothing() -> None:
 
 
 class Painter:
-    """Loads the weights. Raises InputError if they are missing or damaged."""
+    """Loads the weights, onto a CUDA card if there is one. Raises InputError if they are missing or damaged."""
 
     def __init__(self, photo: Picture, patches: tuple[Patch, ...], seed: int, weights: Path = WEIGHTS) -> None:
         """`photo` (H, W, 3) is the portrait's, `patches` are where mouth and eyes are in it.
@@ -39,12 +39,14 @@ class Painter:
         """
         import torch
 
-        self._network = load_network(weights)
+        self._device = "cuda" if torch.cuda.is_available() else "cpu"
+        self._network = load_network(weights).to(self._device)
         self._schedule = new_schedule()
-        self._photo = _planes(cut(photo, patches))
+        self._photo = _planes(cut(photo, patches)).to(self._device)
         random = torch.Generator().manual_seed(seed)
         cells = PATCH // FINENESS
-        self._noise = torch.randn(len(self._photo), 3 * FINENESS**2, cells, cells, generator=random)
+        noise = torch.randn(len(self._photo), 3 * FINENESS**2, cells, cells, generator=random)
+        self._noise = noise.to(self._device)
 
     def paint(self, frame: Frame, behind: Picture, step: Callable[[], None] = _nothing) -> Picture:
         """The frame's picture (H, W, 4), sRGB times alpha, and alpha, painted.
@@ -53,16 +55,19 @@ class Painter:
         """
         import torch
 
-        parts, worn = torch.from_numpy(frame.parts.copy()), torch.from_numpy(frame.worn.copy()).float() / 255
-        opened = gate(parts, worn, torch.from_numpy(frame.eyes_moved))
+        parts, worn, moved = (
+            torch.from_numpy(values.copy()).to(self._device) for values in (frame.parts, frame.worn, frame.eyes_moved)
+        )
+        worn = worn.float() / 255
+        opened = gate(parts, worn, moved)
         chosen = torch.nonzero(opened.amax(dim=(1, 2, 3)) > _LEAST)[:, 0]
         if not len(chosen):
             return frame.picture
         patches = tuple(frame.patches[index] for index in chosen.tolist())
-        before = _planes(over(cut(frame.picture, patches), cut(behind, patches)))
+        before = _planes(over(cut(frame.picture, patches), cut(behind, patches))).to(self._device)
         given = known(before, parts[chosen], worn[chosen], self._photo[chosen])
         sample = painted(self._network, self._schedule, given, self._noise[chosen], _STEPS, step)
-        change = (sample * opened[chosen]).movedim(1, -1).numpy()
+        change = (sample * opened[chosen]).movedim(1, -1).cpu().numpy()
         return _changed(frame.picture, patches, change)
 
 

@@ -187,7 +187,7 @@ def _organ_surface(organ: Organ) -> Surface:
 def _lit(
     looks: Sequence[Look], unseen: Sequence[bool], parts: NDArray[np.uint8], patch: Patch, view: Pinhole, depth: float
 ) -> list[Look]:
-    """With what is in the mouth as bright as it sees of the light that comes in between the lips, which are at `depth`."""
+    """With what is in the mouth as bright as it sees of the light that comes in between the lips, at `depth` metres."""
     inside = np.argwhere(parts >= PARTS.index("mouth"))
     if not len(inside):
         return list(looks)
