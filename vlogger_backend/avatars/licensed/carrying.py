@@ -30,6 +30,8 @@ _LEAST = 2e-5  # metres: what moves less doesn't move
 _FILLED = 0.0015
 """Metres: over this length a carried shape is smoothed where it is well known."""
 _UNKNOWN = 1e-6
+_EDGES, _IMPORTANCE, _EDGE = slice(19, 51), 8.0, 0.006
+"""Landmarks of lids and lips, how much more skin counts there, and how near to them, metres."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,13 +39,15 @@ class Carried:
     """The 52 ARKit shapes on a model's head, metres.
 
     numbers : (m,) the model's vertices that they may move: head and neck without the eyeballs
-    shapes  : (52, m, 3) displacement at weight 1, that of mouthClose on top of jawOpen; none for tongueOut, since these models have no tongue
-    area    : (m,) square metres of skin that each vertex stands for where shapes move it, else 0
+    shapes  : (52, m, 3) displacement at weight 1, that of mouthClose on top of jawOpen; none for tongueOut, since
+              these models have no tongue
+    share   : (m,) how much each vertex counts: its share of the skin's area where shapes move it, lips and lids more;
+              0 elsewhere; the sum is 1
     """
 
     numbers: NDArray[np.intp]
     shapes: Doubles
-    area: Doubles
+    share: Doubles
 
 
 def carried(model: BodyModel, face: Face, there: Registration) -> Carried:
@@ -65,7 +69,10 @@ def carried(model: BodyModel, face: Face, there: Registration) -> Carried:
     filled = system.solve(known[:, None] * columns).reshape(len(vertices), -1, 3).transpose(1, 0, 2)
     moved = np.linalg.norm(filled, axis=2).max(axis=0) > 5e-4
     outside = there.source @ face.outside.astype(float) > 0.5
-    return Carried(there.numbers, np.ascontiguousarray(filled), area * moved * outside)
+    edges = face.landmarks[_EDGES]
+    off = np.linalg.norm((there.source @ face.vertices)[:, None] - edges, axis=2).min(axis=1)
+    share = area * moved * outside * (1 + _IMPORTANCE * np.exp(-((off / _EDGE) ** 2)))
+    return Carried(there.numbers, np.ascontiguousarray(filled), share / share.sum())
 
 
 def _space(face: Face, there: Registration) -> RBFInterpolator:
