@@ -46,7 +46,10 @@ def write_product(
             take, None if suffix == ".npz" else load_avatar(body or take.request.body, progress), path, progress
         )
         return path
-    sound = audio or find_sound(take, take_path)
+    if take.recording and suffix == ".mp4":  # one that was recorded elsewhere may never have had a sound
+        sound, _ = sound_if_there(take_path, audio)
+    else:
+        sound = audio or find_sound(take, take_path)
     avatar = load_avatar(body or take.request.body, progress)
     if suffix == ".mp4":
         from .renderers.preview_video import write_preview
@@ -55,6 +58,7 @@ def write_product(
     else:
         from .renderers.strip import write_strip
 
+        assert sound is not None
         write_strip(path, avatar, take, sound, progress)
     _sign(path, take, take_path)
     return path

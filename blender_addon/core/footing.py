@@ -69,15 +69,24 @@ def room_of(turns: Dictionary[str, Floats], places: Floats, usual: Floats) -> Fl
 def stand_on_floor(turns: Dictionary[str, Floats], trans: Floats, fps: float, sized: bool) -> Floats:
     """The take's translation (T, 3): on the floor, from the middle of the room, at the size of the take's skeleton.
 
+    The arguments are those of `footing`.
+    """
+    size, start = footing(turns, trans, fps, sized)
+    return np.asarray(trans * size - start)
+
+
+def footing(turns: Dictionary[str, Floats], trans: Floats, fps: float, sized: bool) -> tuple[float, Floats]:
+    """What brings a translation onto the floor: its factor, and then the (3,) to be subtracted.
+
     turns : each joint's rotation (T, 4) in the take's axes
     trans : (T, 3) how the pelvis moves, from any origin
     sized : whether `trans` is already measured by the skeleton's legs; else its size is found by the feet
     """
     soles = _soles(turns)
-    if not sized:
-        trans = trans * _size(soles, trans, fps)
+    size = 1.0 if sized else _size(soles, trans, fps)
+    trans = trans * size
     floor = _floor(soles + trans[:, None], fps) - _SOLE
-    return np.asarray(trans - [trans[0, 0], floor, trans[0, 2]])
+    return size, np.array([trans[0, 0], floor, trans[0, 2]])
 
 
 def _soles(turns: Dictionary[str, Floats]) -> Floats:

@@ -171,6 +171,24 @@ def test_expression_stays_as_it_is_and_jaw_and_eyes_become_arkits(tmp_path: Path
     assert track["eyeLookInLeft"].max() == 0
 
 
+@pytest.mark.parametrize("upside_down", [False, True])
+def test_flames_head_is_on_a_body_that_stands(tmp_path: Path, upside_down: bool) -> None:
+    turns = np.random.default_rng(0).normal(0, 0.1, (20, 5, 3))
+    seen = turns.copy()
+    if upside_down:  # as a camera sees it, with Y down
+        seen[:, 0] = (Rotation.from_euler("x", 180, degrees=True) * Rotation.from_rotvec(turns[:, 0])).as_rotvec()
+    root, neck, jaw, left, right = seen.transpose(1, 0, 2)
+    path = saved(tmp_path / "x.npz", rotation=root, neck_pose=neck, jaw_pose=jaw, eyes_pose=np.hstack([left, right]),
+                 translation=np.ones((20, 3)), expr=np.ones((20, 100)), shape=np.zeros(300))  # fmt: skip
+    take = read_performance(path, 25.0, DESCRIPTIONS)
+    for place, name in enumerate(("neck", "head", "jaw", "left_eye_smplhf", "right_eye_smplhf")):
+        np.testing.assert_allclose(take.poses[:, JOINT_NAMES.index(name)], turns[:, place], atol=1e-5)
+    assert not take.poses[:, :12].any()
+    assert not take.trans.any()
+    assert take.fps == 25
+    assert "Exp099" in take.face_names
+
+
 def test_a_take_is_still_read_as_a_take(tmp_path: Path) -> None:
     arrays = {"fps": 60.0, "poses": flat(WALK.poses), "trans": WALK.trans, "arkit": np.ones((len(WALK), 2)),
               "arkit_names": ["jawOpen", "tongueOut"], "mocap_frame_rate": 60.0, "expression": np.zeros((len(WALK), 0)),

@@ -24,7 +24,7 @@ from .portraits import portrait
 from .render import render
 from .serve import serve
 from .sounds import say, speech
-from .takes import export, preview
+from .takes import export, import_, preview
 from .verify import verify
 
 app = typer.Typer(
@@ -36,6 +36,7 @@ app = typer.Typer(
 )
 for _command in (animate, batch, demo, preview, export, portrait, render, controls, verify, speech, say, serve, doctor):
     app.command()(_command)
+app.command("import")(import_)
 app.add_typer(extension, name="extension")
 app.add_typer(models, name="models")
 

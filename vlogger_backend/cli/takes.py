@@ -1,9 +1,9 @@
-"""`vlogger preview` and `vlogger export`: what is made of a take."""
+"""`vlogger preview`, `export` and `import`: what is made of a take, and takes that others recorded."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, cast
 
 import typer
 
@@ -32,15 +32,57 @@ def export(
     take: Annotated[Path, typer.Argument(help="A take (.npz).")],
     output: Annotated[Path, typer.Option("-o", "--output", help="x.fbx, x.glb or x.npz")],
     body: BodySliders = None,
+    form: Annotated[
+        str | None,
+        typer.Option(
+            "--as", help="For an .npz, whose layout: amass, smplx, beat2, flame, or same: of the file it was read from."
+        ),
+    ] = None,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
     """Export a take: the animated character as .fbx or .glb, or the curves alone as .npz."""
+    if form is not None:
+        _write_as(output, take, form)
+        made(output, quiet, as_json)
+        return
     from ..exports.export import SUFFIXES
 
     if output.suffix.lower() not in SUFFIXES:
         raise InputError(f"{output} can't be exported: the name must end in .fbx, .glb or .npz.")
     _produce(output, take, None, body, quiet, as_json)
+
+
+def import_(
+    file: Annotated[Path, typer.Argument(help="A sequence (.npz) of AMASS, SMPL-X, BEAT2 or FLAME.")],
+    output: Out = None,
+    fps: Annotated[float, typer.Option(min=1, max=1000, help="Frames per second, if the file doesn't say.")] = 30.0,
+    audio: Annotated[Path | None, typer.Option(help="Its sound (looked for beside it, as NAME.wav).")] = None,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Turn a sequence that others recorded into a take. `vlogger export TAKE -o FILE.npz --as same` is the way back."""
+    from ..motion.sequences import read_sequence
+    from ..motion.take import save_take
+
+    path = output or file.with_name(f"{file.stem}-take.npz")
+    if path.suffix.lower() != ".npz":
+        raise InputError(f"{path} is no name for a take; give one that ends in .npz.")
+    if path.resolve() == file.resolve():
+        raise InputError(f"{path} is the sequence itself; give another name for the take, with -o.")
+    save_take(path, read_sequence(file, fps, audio))
+    made(path, quiet, as_json)
+
+
+def _write_as(path: Path, take: Path, form: str) -> None:
+    from ..motion.sequences import FORMS, Form, write_sequence
+    from ..motion.take import read_take
+
+    if path.suffix.lower() != ".npz":
+        raise InputError(f"{path} can't be written with --as: the name must end in .npz.")
+    if form not in FORMS:
+        raise InputError(f"--as {form} is not known; it is one of {', '.join(FORMS)}.")
+    write_sequence(path, read_take(take), cast(Form, form))
 
 
 def _produce(path: Path, take: Path, audio: Path | None, sliders: list[str] | None, quiet: bool, as_json: bool) -> None:

@@ -28,10 +28,17 @@ from ..progress import Progress, no_progress
 from ..request import Request, request_from_dict
 from .motion import Motion
 from .names import ARKIT_NAMES, JOINT_NAMES
+from .recording import Recording
 from .speech import SILENCE, Accent, Phone, Speech, Word
 
 _TRACKS = ("loudness", "pitch", "voicing", "emphasis")
 _BETAS = 10
+_FASTEST = 1000.0
+"""Frames per second. Takes that are made here have at most 240, recordings come faster."""
+_NOTES = {
+    False: "Generated animation: not a recording of a person's movement.",
+    True: "Recorded elsewhere: read from a file, not made by vlogger.",
+}
 _LARGEST_NUMBER = 1e5
 """No curve, in radians, metres, hertz or weights, comes near."""
 _POSE_PARTS = {
@@ -47,13 +54,15 @@ _POSE_PARTS = {
 class Take:
     """One performance: its curves, its speech, and the request that makes it again.
 
-    `audio_sha256` is the hash of the sound file at the time ("" if it was not a file).
+    `audio_sha256` is the hash of the sound file at the time ("" if it was not a file). `recording` tells of the file
+    that the take was read from, if it was not made here; then the request makes nothing again, and names the sound.
     """
 
     motion: Motion
     speech: Speech
     request: Request
     audio_sha256: str = ""
+    recording: Recording | None = None
 
 
 @dataclass(frozen=True)
@@ -82,6 +91,7 @@ def write_take(
     motions: Iterable[Motion],
     audio_sha256: str = "",
     progress: Progress = no_progress,
+    recording: Recording | None = None,
 ) -> int:
     """Write consecutive windows of motion as one take; returns the number of frames.
 
@@ -93,16 +103,16 @@ def write_take(
         writing(path) as temporary,
         tempfile.TemporaryDirectory(prefix=".take-", dir=temporary.parent) as folder,
     ):
-        frames = 0
+        frames, fps = 0, request.fps
         shapes: dict[str, tuple[int, ...]] = {}
         with _Columns(Path(folder)) as columns:
             for motion in motions:
                 for name, column in _columns_of(motion).items():
                     columns.append(name, column)
                     shapes[name] = column.shape[1:]
-                frames += len(motion)
+                frames, fps = frames + len(motion), motion.fps
         with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
-            for name, value in _small_arrays(request, speech, frames, audio_sha256).items():
+            for name, value in _small_arrays(request, speech, frames, fps, audio_sha256, recording).items():
                 with archive.open(npz_entry(name), "w") as entry:
                     npy.write_array(entry, value, allow_pickle=False)
             written, size = 0, sum(4 * frames * math.prod(shape) for shape in shapes.values())
@@ -120,7 +130,7 @@ def write_take(
 
 def save_take(path: Path, take: Take) -> None:
     """Write a take that is in memory; the same bytes as `write_take` gave for it."""
-    write_take(path, take.request, take.speech, [take.motion], take.audio_sha256)
+    write_take(path, take.request, take.speech, [take.motion], take.audio_sha256, recording=take.recording)
 
 
 def write_curves(path: Path, motion: Motion, start: int = 0) -> None:
@@ -164,12 +174,13 @@ def read_take(path: Path) -> Take:
             arkit=_floats(arrays["arkit"]),
             expression=_floats(arrays["expression"]),
         )
-        if not 1 <= motion.fps <= 240:
+        if not 1 <= motion.fps <= _FASTEST:
             raise ValueError(f"its frame rate is {motion.fps}")
         if not frames:
             raise ValueError("it has no frames")
         speech = _speech_from(meta["speech"], {name: arrays[f"speech_{name}"] for name in _TRACKS})
-        return Take(motion, speech, request_from_dict(meta["request"]), str(meta["audio_sha256"]))
+        recording = Recording.read(path, meta["recording"]) if meta.get("recording") else None
+        return Take(motion, speech, request_from_dict(meta["request"]), str(meta["audio_sha256"]), recording)
     except UNREADABLE as error:
         raise InputError(
             f"{path} is not a take that this version can read ({error}). Make it again with: vlogger animate"
@@ -234,28 +245,34 @@ def _columns_of(motion: Motion) -> dict[str, NDArray[np.float32]]:
     }
 
 
-def _small_arrays(request: Request, speech: Speech, frames: int, audio_sha256: str) -> dict[str, NDArray[Any]]:
+def _small_arrays(
+    request: Request, speech: Speech, frames: int, fps: float, audio_sha256: str, recording: Recording | None
+) -> dict[str, NDArray[Any]]:
     meta = {
         "format": 1,
         "vlogger": __version__,
         "request": asdict(request),
         "audio_sha256": audio_sha256,
         "speech": _speech_to(speech),
-        "note": "Generated animation: not a recording of a person's movement.",
+        "note": _NOTES[recording is not None],
+        **({"recording": recording.described()} if recording else {}),
     }
-    fps = np.float64(request.fps)
+    rate = np.float64(fps)
+    person = recording.person() if recording else {}
+    betas = person.get("betas", np.zeros(_BETAS, np.float32))
     return {
-        "fps": np.asarray(fps),
-        "mocap_frame_rate": np.asarray(fps),
-        "mocap_framerate": np.asarray(fps),
-        "mocap_time_length": np.asarray(frames / fps),
-        "gender": np.asarray("neutral"),
+        "fps": np.asarray(rate),
+        "mocap_frame_rate": np.asarray(rate),
+        "mocap_framerate": np.asarray(rate),
+        "mocap_time_length": np.asarray(frames / rate),
+        "gender": person.get("gender", np.asarray("neutral")),
         "surface_model_type": np.asarray("smplx"),
-        "betas": np.zeros(_BETAS, np.float32),
-        "num_betas": np.asarray(_BETAS),
+        "betas": betas,
+        "num_betas": np.asarray(len(betas)),
         "arkit_names": np.asarray(ARKIT_NAMES),
         "meta": np.asarray(json.dumps(meta, ensure_ascii=False, sort_keys=True)),
         **{f"speech_{name}": np.asarray(getattr(speech, name), np.float32) for name in _TRACKS},
+        **(recording.stored() if recording else {}),
     }
 
 

@@ -23,11 +23,11 @@ def write_preview(
     path: Path,
     avatar: Avatar,
     motion: Motion,
-    sound: Path,
+    sound: Path | None,
     progress: Progress = no_progress,
     watch: Callable[[NDArray[np.uint8]], None] | None = None,
 ) -> None:
-    """Write the preview of `motion` with its sound as an mp4, frame by frame; memory doesn't grow with its length.
+    """Write the preview of `motion`, with its sound if it has one, as an mp4; memory doesn't grow with its length.
 
     `watch` is called with each picture (height, width, 3).
 

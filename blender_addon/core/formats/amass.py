@@ -1,4 +1,4 @@
-"""Sequences of SMPL's family in `.npz` files: AMASS (SMPL-H and SMPL-X), BEAT2, and what other tools save like them.
+"""Sequences of SMPL's family in `.npz` files: AMASS (SMPL-H and SMPL-X), BEAT2, FLAME, and what others save like them.
 
 Body models of the family have the take's joints, in its order and with its axes, so rotations are taken as they are.
 
@@ -6,6 +6,9 @@ Body models of the family have the take's joints, in its order and with its axes
   no jaw and no eyes (AMASS), 72 are SMPL's 24, whose two hands are lumps and left out, 66 are the body's 22. Without
   `poses`, the parts are read: `root_orient`, `pose_body`, `pose_hand`, `pose_jaw`, `pose_eye`, or by the names of the
   `smplx` library, `global_orient`, `body_pose`, `left_hand_pose` and so on.
+* FLAME's sequences have 15 columns of `poses`, or `rotation`, `neck_pose`, `jaw_pose`, `eyes_pose` and `expr`, or the
+  names of the `smplx` library, and no body. FLAME's root is at the bottom of the neck, where SMPL-X's neck is, and its
+  neck under the skull, where SMPL-X's head is: they become these two, on a body that stands.
 * Hands that a file has not are flat. Those that it has are taken against SMPL-X's flat hand, as AMASS gives them.
 * Up is Y or Z, and no key says which: AMASS has Z, BEAT2 and what networks estimate mostly have Y. It is read off the
   trunk, which points up most of the time (`footing.room_of`); for a recording of someone who lies, by the file's kind.
@@ -21,6 +24,7 @@ Objects (AMASS has its `gender` as one) are pickles: they are never read.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,18 +34,18 @@ from numpy.typing import NDArray
 from ..arrays import Arrays, array_names, read_arrays
 from ..capture import weights_of
 from ..errors import AddonError
-from ..footing import Y_UP, Z_UP, room_of, stand_on_floor
+from ..footing import Y_UP, Z_UP, footing, room_of
 from ..names import JOINT_NAMES
 from ..rotations import from_vectors, multiply, rotate, to_vectors
 from ..skeleton import world_turns
 from ..take import Floats, Take
 
-_WHAT = "sequence of SMPL, SMPL-H or SMPL-X poses"
-_REMEDY = "Choose an .npz of AMASS, BEAT2 or the smplx library."
-_RATES = ("mocap_framerate", "mocap_frame_rate", "fps", "frame_rate", "framerate")
-_PLACES = ("trans", "transl")
-_EXPRESSIONS = ("expressions", "expression")
-_PARTS = (
+_WHAT = "sequence of SMPL, SMPL-H, SMPL-X or FLAME poses"
+_REMEDY = "Choose an .npz of AMASS, BEAT2, FLAME or the smplx library."
+RATES = ("mocap_framerate", "mocap_frame_rate", "fps", "frame_rate", "framerate")
+PLACES = ("trans", "transl", "translation")
+EXPRESSIONS = ("expressions", "expression", "expr")
+PARTS = (
     (("root_orient", "global_orient"), 0, (3,)),
     (("pose_body", "body_pose"), 1, (63, 69)),
     (("pose_jaw", "jaw_pose"), 22, (3,)),
@@ -53,16 +57,49 @@ _PARTS = (
     (("right_hand_pose",), 40, (45,)),
 )
 """Names of a part of the pose, the first of its joints, and how many columns it may have."""
-_BODY, _HANDS = 22, 30
-_LAYOUTS = {165: "SMPL-X", 156: "SMPL-H", 72: "SMPL", 66: "a body alone"}
+FLAME_ROOT, _FLAME_NECK = JOINT_NAMES.index("neck"), JOINT_NAMES.index("head")
+FLAME_PARTS = (
+    (("rotation", "global_orient"), FLAME_ROOT, (3,)),
+    (("neck_pose",), _FLAME_NECK, (3,)),
+    *(part for part in PARTS if part[1] in (22, 23, 24)),
+    (("eyes_pose",), 23, (6,)),
+)
+_BODY = tuple(range(22))
+_HANDS = tuple(range(25, 55))
+LAYOUTS = {
+    165: ("SMPL-X", tuple(range(55))),
+    156: ("SMPL-H", (*_BODY, *_HANDS)),
+    72: ("SMPL", _BODY),
+    66: ("a body alone", _BODY),
+    15: ("FLAME", (FLAME_ROOT, _FLAME_NECK, 22, 23, 24)),
+}
+"""By the columns of `poses`: whose they are, and which of the take's joints the first of them are."""
 _LARGEST_NUMBER = 1e5
 """No curve, in radians or metres, comes near."""
 _FASTEST = 1000.0
 
 
+@dataclass(frozen=True)
+class Sequence:
+    """A sequence as a take, and what brought it there.
+
+    take  : what it is here
+    flame : whether it is FLAME's, which has no body
+    room  : (4,) the turn that brought its axes into the take's
+    size  : the take's translation is that of the file, turned, times this,
+    start : (3,) less this
+    """
+
+    take: Take
+    flame: bool
+    room: NDArray[np.float64]
+    size: float
+    start: NDArray[np.float64]
+
+
 def is_sequence(names: frozenset[str]) -> bool:
     """Whether a file with arrays of these names is one of these, rather than a take."""
-    return "arkit" not in names and bool(names & {"poses", *_PARTS[0][0], *_PARTS[1][0]})
+    return "arkit" not in names and bool(names & {"poses", *PARTS[0][0], *PARTS[1][0], "neck_pose", "expr"})
 
 
 def read_amass(path: Path, fps: float) -> Take:
@@ -70,58 +107,77 @@ def read_amass(path: Path, fps: float) -> Take:
 
     Raises AddonError if there is no such file, or if it is not one, with the reason.
     """
+    return read_sequence(path, fps).take
+
+
+def read_sequence(path: Path, fps: float) -> Sequence:
+    """As `read_amass`, with what is needed to write the take as such a file again."""
     names = array_names(path, _WHAT, _REMEDY)
-    wanted = ("poses", *_RATES, *_PLACES, *_EXPRESSIONS, *(name for part, _, _ in _PARTS for name in part))
+    parts = {name for part, _, _ in (*PARTS, *FLAME_PARTS) for name in part}
+    wanted = ("poses", *RATES, *PLACES, *EXPRESSIONS, *sorted(parts))
     arrays = read_arrays(path, (), _WHAT, optional=wanted, remedy=_REMEDY)
     try:
-        poses = _poses(arrays)
+        flame = _is_flame(arrays)
+        poses = _poses(arrays, flame)
         rate = _rate(arrays, fps)
-        trans = _columns(arrays, _PLACES, len(poses), 3)
+        trans = _columns(arrays, PLACES, len(poses), 3)
         names_of_face, face = weights_of(poses)
-        expression = _columns(arrays, _EXPRESSIONS, len(poses), None)
+        expression = _columns(arrays, EXPRESSIONS, len(poses), None)
     except (TypeError, ValueError, OverflowError) as error:
         raise AddonError(f"{path} is not a {_WHAT} ({error}). {_REMEDY}") from error
-    turns = world_turns(poses)
     places = np.zeros((len(poses), 3)) if trans is None else trans.astype(np.float64)
-    estimated = "poses" not in names or not names.isdisjoint(_EXPRESSIONS)
-    room = room_of(turns, places, Y_UP if estimated else Z_UP)
+    turns = world_turns(poses)
+    root = FLAME_ROOT if flame else 0
+    if flame:  # the head is upright most of the time, as a trunk is
+        room = room_of(dict.fromkeys(JOINT_NAMES, turns["neck"]), places, Y_UP)
+    else:
+        estimated = "poses" not in names or not names.isdisjoint(EXPRESSIONS)
+        room = room_of(turns, places, Y_UP if estimated else Z_UP)
     if room is not Y_UP:
         turns = {joint: multiply(room, turn) for joint, turn in turns.items()}
-        poses[:, 0] = to_vectors(multiply(room, from_vectors(poses[:, 0])))
+        poses[:, root] = to_vectors(multiply(room, from_vectors(poses[:, root])))
+    places = rotate(room, places)
+    size, start = (1.0, places[0]) if flame else footing(turns, places, rate, sized=False)
     shapes = np.zeros((len(poses), 0), np.float32) if expression is None else expression
-    return Take(
+    take = Take(
         fps=rate,
         poses=poses,
-        trans=stand_on_floor(turns, rotate(room, places), rate, sized=False).astype(np.float32),
+        trans=(places * size - start).astype(np.float32),
         face=np.concatenate([face, shapes], axis=1),
         face_names=(*names_of_face, *(f"Exp{i:03}" for i in range(shapes.shape[1]))),
     )
+    return Sequence(take, flame, room, size, start)
 
 
-def _poses(arrays: Arrays) -> Floats:
+def _is_flame(arrays: Arrays) -> bool:
+    if "poses" in arrays:
+        poses = arrays["poses"]
+        return poses.ndim > 1 and bool(np.prod(poses.shape[1:]) == 15)
+    return arrays.keys().isdisjoint(PARTS[1][0]) and not arrays.keys().isdisjoint(("neck_pose", "rotation", "expr"))
+
+
+def _poses(arrays: Arrays, flame: bool) -> Floats:
     """(T, 55, 3) axis-angle."""
     if "poses" not in arrays:
-        return _from_parts(arrays)
+        return _from_parts(arrays, flame)
     rows = _rows(arrays["poses"], "poses")
-    if rows.shape[1] not in _LAYOUTS:
-        known = ", ".join(f"{columns} ({kind})" for columns, kind in _LAYOUTS.items())
+    if rows.shape[1] not in LAYOUTS:
+        known = ", ".join(f"{columns} ({kind})" for columns, (kind, _) in LAYOUTS.items())
         raise ValueError(f"its poses have {rows.shape[1]} columns instead of {known}")
-    joints = rows.reshape(len(rows), -1, 3)
+    joints = list(LAYOUTS[rows.shape[1]][1])
     poses = np.zeros((len(rows), len(JOINT_NAMES), 3), np.float32)
-    poses[:, :_BODY] = joints[:, :_BODY]
-    if joints.shape[1] == len(JOINT_NAMES):
-        poses[:] = joints
-    elif joints.shape[1] == _BODY + _HANDS:
-        poses[:, -_HANDS:] = joints[:, _BODY:]
+    poses[:, joints] = rows.reshape(len(rows), -1, 3)[:, : len(joints)]
     return poses
 
 
-def _from_parts(arrays: Arrays) -> Floats:
-    body = next((_rows(arrays[name], name) for name in _PARTS[1][0] if name in arrays), None)
-    if body is None or arrays.keys().isdisjoint(_PARTS[0][0]):
+def _from_parts(arrays: Arrays, flame: bool) -> Floats:
+    parts = FLAME_PARTS if flame else PARTS
+    counted = (*EXPRESSIONS, "jaw_pose", "neck_pose") if flame else PARTS[1][0]
+    frames = next((len(_rows(arrays[name], name)) for name in counted if name in arrays), 0)
+    if not frames or (not flame and arrays.keys().isdisjoint(PARTS[0][0])):
         raise ValueError("it has no poses, nor root_orient and pose_body")
-    poses = np.zeros((len(body), len(JOINT_NAMES), 3), np.float32)
-    for name, first, sizes in ((name, first, sizes) for names, first, sizes in _PARTS for name in names):
+    poses = np.zeros((frames, len(JOINT_NAMES), 3), np.float32)
+    for name, first, sizes in ((name, first, sizes) for names, first, sizes in parts for name in names):
         if name not in arrays:
             continue
         rows = _rows(arrays[name], name)
@@ -154,7 +210,7 @@ def _columns(arrays: Arrays, names: tuple[str, ...], frames: int, count: int | N
 
 
 def _rate(arrays: Arrays, fps: float) -> float:
-    name = next((name for name in _RATES if name in arrays), None)
+    name = next((name for name in RATES if name in arrays), None)
     rate = fps if name is None else float(_numbers(arrays[name], name).reshape(-1)[0])
     if not 0 < rate <= _FASTEST:
         raise ValueError(f"its frame rate is {rate}")
