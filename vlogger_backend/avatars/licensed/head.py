@@ -24,10 +24,10 @@ from .built_in import MOUTH, Face
 from .surface import Surface, smoothness
 
 _ROUNDS = (
-    (0.060, 0.015, 0.020, 2), (0.035, 0.012, 0.016, 3), (0.020, 0.008, 0.012, 3), (0.012, 0.005, 0.009, 3),
-    (0.007, 0.003, 0.007, 3), (0.005, 0.002, 0.006, 3),
+    (0.060, 0.015, 0.020), (0.035, 0.012, 0.016), (0.020, 0.008, 0.012), (0.012, 0.005, 0.009),
+    (0.007, 0.003, 0.007), (0.007, 0.003, 0.007), (0.005, 0.002, 0.006), (0.005, 0.002, 0.006),
 )  # fmt: skip
-"""Metres, coarse to fine: what is smoothed, how wide a landmark counts, how far skin may be away; and how often."""
+"""Metres, coarse to fine: what is smoothed, how wide a landmark counts, how far skin may be away."""
 _SLIDE = 0.02
 """How much moving along the skin counts, of moving away from it."""
 _MEMBRANE = 0.02
@@ -143,18 +143,17 @@ def _bent(start: Doubles, face: Face, surface: Surface, lips: NDArray[np.int8], 
     np.add.at(marks, face.at, 1.0)
     wanted = np.zeros_like(start)
     np.add.at(wanted, face.at, targets - start[face.at])
-    for number, (smooth, wide, reach, times) in enumerate(_ROUNDS):
+    for number, (smooth, wide, reach) in enumerate(_ROUNDS):
         stiff = smooth**4 * bending + _MEMBRANE * smooth**2 * laplacian
-        for _ in range(times):
-            now = start + moved
-            found = surface.nearest(now, vertex_normals(now, face.faces), lips, reach)
-            weight = area * found.trust * face.outside * (number > 0)
-            held = np.pi * wide**2 * marks
-            system = sparse.kron(stiff, sparse.identity(3)) + sparse.diags(np.repeat(held + _SLIDE * weight, 3))
-            across = (weight[:, None, None] * found.normals[:, :, None] * found.normals[:, None]).ravel()
-            system += sparse.csr_matrix((across, (rows, columns)), system.shape)
-            goal = found.places - start
-            towards = np.pi * wide**2 * wanted + _SLIDE * weight[:, None] * goal
-            towards += weight[:, None] * found.normals * (found.normals * goal).sum(axis=1, keepdims=True)
-            moved = splu(sparse.csc_matrix(system)).solve(towards.ravel()).reshape(-1, 3)
+        now = start + moved
+        found = surface.nearest(now, vertex_normals(now, face.faces), lips, reach)
+        weight = area * found.trust * face.outside * (number > 0)
+        held = np.pi * wide**2 * marks
+        system = sparse.kron(stiff, sparse.identity(3)) + sparse.diags(np.repeat(held + _SLIDE * weight, 3))
+        across = (weight[:, None, None] * found.normals[:, :, None] * found.normals[:, None]).ravel()
+        system += sparse.csr_matrix((across, (rows, columns)), system.shape)
+        goal = found.places - start
+        towards = np.pi * wide**2 * wanted + _SLIDE * weight[:, None] * goal
+        towards += weight[:, None] * found.normals * (found.normals * goal).sum(axis=1, keepdims=True)
+        moved = splu(sparse.csc_matrix(system)).solve(towards.ravel()).reshape(-1, 3)
     return np.asarray(start + moved)

@@ -1,0 +1,62 @@
+"""What is found out about a registered model is found out once."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from licensed_files import small_model, write_model
+from licensed_models import made
+
+from vlogger_backend.avatars.licensed import preparing, shelf
+from vlogger_backend.errors import InputError
+from vlogger_backend.motion.names import ARKIT_INDEX
+
+
+@pytest.fixture(autouse=True)
+def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VLOGGER_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("VLOGGER_DATA", str(tmp_path / "data"))
+
+
+def test_a_registered_model_is_prepared_once_and_again_if_the_cache_is_damaged(tmp_path: Path) -> None:
+    file = write_model(tmp_path / "FLAME_NEUTRAL.pkl", made("flame", 10).model, "python 2 with chumpy")
+    name = shelf.add(file).name
+    said: list[str] = []
+    first = preparing.prepared(name, lambda text, _: said.append(text))
+    assert said
+    assert np.degrees(first.solution.jaws[ARKIT_INDEX["jawOpen"], 0]) > 12
+    assert first.solution.mean.max() < first.solution.moved.max()
+
+    (kept,) = preparing.kept_folder().glob("*.npz")
+    whole = kept.read_bytes()
+    said.clear()
+    again = preparing.prepared(name, lambda text, _: said.append(text))
+    assert not said
+    assert np.array_equal(again.solution.expressions, first.solution.expressions)
+
+    kept.write_bytes(whole[: len(whole) // 2])
+    preparing.prepared(name)
+    assert kept.read_bytes() == whole
+
+
+@pytest.mark.parametrize("damage", [b"", b"no zip at all", b"PK\x03\x04" + bytes(200)])
+def test_a_damaged_cache_asks_for_the_model(damage: bytes) -> None:
+    path = preparing.kept_folder() / f"{preparing._key('a' * 64)}.npz"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(damage)
+    with pytest.raises(InputError, match="is asked for"):
+        preparing.kept("a" * 64, _asked)
+
+
+def _asked() -> None:
+    raise InputError("The model is asked for.")
+
+
+def test_a_body_without_a_face_is_refused() -> None:
+    with pytest.raises(InputError, match="no expression"):
+        preparing.prepare(small_model("smplh"))
+
+
+def test_a_model_that_is_not_registered_is_named() -> None:
+    with pytest.raises(InputError, match="nobody"):
+        preparing.prepared("nobody")
