@@ -46,8 +46,12 @@ def write_product(
             take, None if suffix == ".npz" else load_avatar(body or take.request.body, progress), path, progress
         )
         return path
-    if take.recording and suffix == ".mp4":  # one that was recorded elsewhere may never have had a sound
+    if take.recording:  # one that was recorded elsewhere may never have had a sound
         sound, _ = sound_if_there(take_path, audio)
+        if sound is None and suffix == ".png":
+            raise InputError(
+                f"{take_path} has no sound, which the picture shows; say where it is with --audio, or make an .mp4."
+            )
     else:
         sound = audio or find_sound(take, take_path)
     avatar = load_avatar(body or take.request.body, progress)

@@ -7,8 +7,10 @@ from vlogger_backend.avatars.library import load_avatar
 from vlogger_backend.motion.motion import Motion
 from vlogger_backend.motion.names import ARKIT_INDEX, JOINT_INDEX
 from vlogger_backend.renderers.preview import render_frames
+from vlogger_backend.renderers.preview_video import write_preview
 
 SIZE = (320, 256)
+TRACKS = ("poses", "trans", "arkit", "expression")
 
 
 def still(frames: int = 1) -> Motion:
@@ -107,3 +109,18 @@ def test_two_previews_at_once_keep_out_of_each_others_way(avatar, at_rest):
 
 def test_an_empty_take_has_no_frames(avatar):
     assert list(render_frames(avatar, still(0), SIZE)) == []
+
+
+def test_the_video_goes_along_with_who_walks_away_and_needs_no_sound(avatar, tmp_path):
+    import av
+
+    walking = still(12)
+    walking.trans[:, 2] = np.linspace(0, 5, 12)
+    write_preview(tmp_path / "walk.mp4", avatar, Motion(4.0, *(vars(walking)[name] for name in TRACKS)), None)
+    with av.open(str(tmp_path / "walk.mp4")) as file:
+        assert [stream.type for stream in file.streams] == ["video"]
+        pictures = [frame.to_ndarray(format="rgb24") for frame in file.decode(video=0)]
+    assert len(pictures) == 12
+    for picture in pictures:
+        skin = picture[..., 0].astype(int) > picture[..., 2] + 40
+        assert 0.03 < skin.mean() < 0.5
