@@ -32,7 +32,8 @@ def write_preview(
 ) -> None:
     """Write the preview of `motion`, with its sound if it has one, as an mp4; memory doesn't grow with its length.
 
-    The camera goes along with who walks away, as recorded people do. `watch` is called with each picture (height, width, 3).
+    The camera goes along with who walks away, as recorded people do. `watch` is called with each picture (height,
+    width, 3).
 
     Raises InputError if no OpenGL can be opened, `sound` can't be read, or `path` can't be written.
     """
