@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, cast
 
@@ -43,7 +44,7 @@ def export(
 ) -> None:
     """Export a take: the animated character as .fbx or .glb, or the curves alone as .npz."""
     if form is not None:
-        _write_as(output, take, form)
+        _write_as(output, take, form, body, quiet)
         made(output, quiet, as_json)
         return
     from ..exports.export import SUFFIXES
@@ -58,6 +59,10 @@ def import_(
     output: Out = None,
     fps: Annotated[float, typer.Option(min=1, max=1000, help="Frames per second, if the file doesn't say.")] = 30.0,
     audio: Annotated[Path | None, typer.Option(help="Its sound (looked for beside it, as NAME.wav).")] = None,
+    body: Annotated[
+        str | None,
+        typer.Option(help="A model of yours (`vlogger models list`), of which its expression becomes ARKit weights."),
+    ] = None,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
@@ -70,11 +75,17 @@ def import_(
         raise InputError(f"{path} is no name for a take; give one that ends in .npz.")
     if path.resolve() == file.resolve():
         raise InputError(f"{path} is the sequence itself; give another name for the take, with -o.")
-    save_take(path, read_sequence(file, fps, audio))
+    read = read_sequence(file, fps, audio)
+    if body is not None:
+        from ..avatars.licensed.faces import with_weights
+
+        with bars(quiet) as progress:
+            read = with_weights(read, body, progress)
+    save_take(path, read)
     made(path, quiet, as_json)
 
 
-def _write_as(path: Path, take: Path, form: str) -> None:
+def _write_as(path: Path, take: Path, form: str, body: list[str] | None, quiet: bool) -> None:
     from ..motion.sequences import FORMS, Form, write_sequence
     from ..motion.take import read_take
 
@@ -82,7 +93,18 @@ def _write_as(path: Path, take: Path, form: str) -> None:
         raise InputError(f"{path} can't be written with --as: the name must end in .npz.")
     if form not in FORMS:
         raise InputError(f"--as {form} is not known; it is one of {', '.join(FORMS)}.")
-    write_sequence(path, read_take(take), cast(Form, form))
+    if body and (len(body) > 1 or "=" in body[0] or form == "same"):
+        raise InputError(
+            "With --as, --body is one model of yours, whose expression the face becomes; `vlogger models list` has "
+            "their names. A file that stays the same takes none."
+        )
+    read = read_take(take)
+    if body:
+        from ..avatars.licensed.faces import with_expression
+
+        with bars(quiet) as progress:
+            read = replace(read, motion=with_expression(read.motion, body[0], progress))
+    write_sequence(path, read, cast(Form, form))
 
 
 def _produce(path: Path, take: Path, audio: Path | None, sliders: list[str] | None, quiet: bool, as_json: bool) -> None:

@@ -1,0 +1,58 @@
+"""The face of a take in the terms of a model that the user has registered, and back."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from ...errors import InputError
+from ...motion.motion import Motion
+from ...motion.names import JOINT_INDEX
+from ...motion.take import Take
+from ...progress import Progress, no_progress
+from . import shelf
+from .preparing import prepared
+from .solving import Performed, performed, weights_of
+
+_JAW = JOINT_INDEX["jaw"]
+_EYES = [JOINT_INDEX["left_eye_smplhf"], JOINT_INDEX["right_eye_smplhf"]]
+
+
+def with_expression(motion: Motion, name: str, progress: Progress = no_progress) -> Motion:
+    """The motion with the expression coefficients of the model `name`, and its jaw and eyes, for the ARKit weights.
+
+    Raises InputError as `preparing.prepared`.
+    """
+    face = performed(prepared(name, progress).solution, motion.arkit)
+    poses = motion.poses.copy()
+    poses[:, _JAW] = face.jaw
+    poses[:, _EYES] = face.eyes
+    return replace(motion, poses=poses, expression=face.expression.astype(np.float32))
+
+
+def with_weights(take: Take, name: str, progress: Progress = no_progress) -> Take:
+    """A recorded take with the ARKit weights for its expression, jaw and eyes, which are those of the model `name`.
+
+    Where there are fewer coefficients than the model has, they are its first ones.
+
+    Raises InputError if the recording is of another kind of model or has more coefficients, or as `preparing.prepared`.
+    """
+    entry = shelf.find(name)
+    motion = take.motion
+    file = take.recording.file if take.recording else "This take"
+    if take.recording and take.recording.flame != (entry.kind == "flame"):
+        theirs = "FLAME" if take.recording.flame else "SMPL-X"
+        raise InputError(f"{file} is a recording of {theirs}, and {name} is {entry.title}; give a model of that kind.")
+    solution = prepared(name, progress).solution
+    room, count = solution.expressions.shape[1], motion.expression.shape[1]
+    if count > room:
+        raise InputError(
+            f"{file} has {count} expression coefficients, and {name} only {room}; register the model's file that has "
+            "300 + 100 components, with: vlogger models add FILE"
+        )
+    expression = np.zeros((len(motion), room))
+    expression[:, :count] = motion.expression
+    poses = motion.poses.astype(np.float64)
+    weights = weights_of(solution, Performed(expression, poses[:, _JAW], poses[:, _EYES]))
+    return replace(take, motion=replace(motion, arkit=weights.astype(np.float32)))
