@@ -1,5 +1,6 @@
 """What is found out about a registered model is found out once."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -8,8 +9,9 @@ from licensed_files import small_model, write_model
 from licensed_models import made
 
 from vlogger_backend.avatars.licensed import preparing, shelf
+from vlogger_backend.cli import main
 from vlogger_backend.errors import InputError
-from vlogger_backend.motion.names import ARKIT_INDEX
+from vlogger_backend.motion.names import ARKIT_INDEX, ARKIT_NAMES
 
 
 @pytest.fixture(autouse=True)
@@ -18,7 +20,9 @@ def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VLOGGER_DATA", str(tmp_path / "data"))
 
 
-def test_a_registered_model_is_prepared_once_and_again_if_the_cache_is_damaged(tmp_path: Path) -> None:
+def test_a_registered_model_is_prepared_once_and_again_if_the_cache_is_damaged(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     file = write_model(tmp_path / "FLAME_NEUTRAL.pkl", made("flame", 10).model, "python 2 with chumpy")
     name = shelf.add(file).name
     said: list[str] = []
@@ -26,6 +30,14 @@ def test_a_registered_model_is_prepared_once_and_again_if_the_cache_is_damaged(t
     assert said
     assert np.degrees(first.solution.jaws[ARKIT_INDEX["jawOpen"], 0]) > 12
     assert first.solution.mean.max() < first.solution.moved.max()
+
+    with pytest.raises(SystemExit) as end:
+        main(["models", "check", name, "-o", str(tmp_path / "shapes.png"), "--json"])
+    assert end.value.code == 0
+    told = json.loads(capsys.readouterr().out)
+    assert [row["shape"] for row in told["shapes"]] == list(ARKIT_NAMES)
+    assert told["shapes"][ARKIT_INDEX["jawOpen"]]["moves_mm"] > 5
+    assert (tmp_path / "shapes.png").read_bytes().startswith(b"\x89PNG")
 
     (kept,) = preparing.kept_folder().glob("*.npz")
     whole = kept.read_bytes()

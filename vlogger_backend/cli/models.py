@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .options import Json, Quiet
+from ..errors import InputError
+from .options import Json, Quiet, bars
 
 if TYPE_CHECKING:
     from ..avatars.licensed.shelf import Registered
@@ -72,6 +73,53 @@ def remove(name: Name, quiet: Quiet = False) -> None:
     entry = shelf.remove(name)
     if not quiet:
         print(f"{name} is forgotten; its file is untouched: {entry.path}", file=sys.stderr)
+
+
+@models.command()
+def check(
+    name: Name,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="The picture to write, a PNG (NAME-shapes.png).")
+    ] = None,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Show how well a model does the 52 ARKit shapes: how far each is off, and a picture of all, beside the built-in
+    avatar's. The first time, all that is needed of the model is found out, which takes up to a minute, and kept."""
+    from ..avatars.library import load_avatar
+    from ..avatars.licensed import shelf
+    from ..avatars.licensed.as_avatar import avatar_of
+    from ..avatars.licensed.preparing import prepared
+    from ..files import check_writable
+    from ..motion.names import ARKIT_NAMES
+    from ..renderers.shape_pictures import write_shape_pictures
+
+    path = output or Path(f"{name}-shapes.png")
+    if path.suffix.lower() != ".png":
+        raise InputError(f"{path} can't be written: the picture is a PNG; give a name that ends in .png.")
+    check_writable(path)
+    with bars(quiet) as progress:
+        solution = prepared(name, progress).solution
+        write_shape_pictures(path, load_avatar(), avatar_of(shelf.open_model(name), solution), solution, progress)
+    rows = [
+        {
+            "shape": shape,
+            "mean_mm": round(1000 * mean, 3),
+            "worst_mm": round(1000 * worst, 3),
+            "moves_mm": round(far, 2),
+        }
+        for shape, mean, worst, far in zip(
+            ARKIT_NAMES, solution.mean.tolist(), solution.worst.tolist(), (1000 * solution.moved).tolist(), strict=True
+        )
+    ]
+    if as_json:
+        typer.echo(json.dumps({"model": name, "picture": str(path), "shapes": rows}, ensure_ascii=False))
+        return
+    typer.echo(f"{'shape':<20} off on average   at most   moves by   (mm)")
+    for row in rows:
+        typer.echo(f"{row['shape']:<20} {row['mean_mm']:14.2f} {row['worst_mm']:9.2f} {row['moves_mm']:10.2f}")
+    if not quiet:
+        print(f"The picture: {path}", file=sys.stderr)
 
 
 def _parts(entry: Registered) -> str:
