@@ -6,6 +6,7 @@ import errno
 import math
 import os
 import secrets
+import sys
 import tempfile
 import time
 import zipfile
@@ -86,6 +87,25 @@ def write_secret(path: Path, text: str) -> None:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def lock(file: IO[bytes]) -> bool:
+    """Lock an open file, if no other process has; on a disk that knows no locks, go on without.
+
+    The lock ends when the file is closed, or the process ends, whatever happens to that.
+    """
+    try:
+        if sys.platform == "win32":
+            import msvcrt
+
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        return error.errno not in (errno.EAGAIN, errno.EACCES, errno.EDEADLK)
+    return True
 
 
 def remove_leftovers(folder: Path) -> None:

@@ -158,6 +158,19 @@ def test_an_interrupted_shot_goes_on_to_the_same_pixels(take: Path, person: Path
         np.testing.assert_array_equal(picture(whole / name), picture(parted / name))
 
 
+def test_two_at_once_do_not_get_into_each_others_way(take: Path, person: Path, tmp_path: Path) -> None:
+    shot, refused = tmp_path / "shot.mp4", []
+
+    def again(frame: int, shown: np.ndarray) -> None:
+        with pytest.raises(InputError, match="just being painted by another"):
+            paint_shot([shot], take, person, warped())
+        refused.append(frame)
+
+    assert paint_shot([shot], take, person, warped(), watch=again).frames == len(refused) == FRAMES
+    assert paint_shot([shot], take, person, warped()).kept == 0
+    assert left_in(tmp_path) == {"shot.mp4"}
+
+
 def test_without_keeping_nothing_is_left_of_an_interrupted_shot(take: Path, person: Path, tmp_path: Path) -> None:
     def stop(stage: str, done: float) -> None:
         raise Stopped

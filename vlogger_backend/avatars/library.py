@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
 import os
-import sys
 import time
 import zipfile
 from collections.abc import Iterator
@@ -14,11 +12,10 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
-from typing import IO
 
 from .. import __version__
 from ..errors import InputError
-from ..files import remove_leftovers
+from ..files import lock, remove_leftovers
 from ..folders import cache_folder
 from ..progress import Progress, no_progress
 from ..request import Body
@@ -30,14 +27,18 @@ _WAIT = 0.1
 _UNREADABLE = (OSError, ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile)
 
 
-def load_avatar(body: Body | None = None, progress: Progress = no_progress) -> Avatar:
-    """The built-in avatar with these sliders, the default ones if `body` is None.
+def load_avatar(body: Body | str | None = None, progress: Progress = no_progress) -> Avatar:
+    """The built-in avatar with these sliders, the default ones if `body` is None; or the user's model of this name.
 
     The default body is read from the package in a moment. Any other is built, which takes some seconds (a minute or
     two the first time ever), and kept in the user's cache folder; a damaged cache file is rebuilt.
 
-    Raises InputError if a body has to be built and can't be kept.
+    Raises InputError if a body has to be built and can't be kept, or if there is no such model that can be read.
     """
+    if isinstance(body, str):
+        from .licensed.as_avatar import load_licensed
+
+        return load_licensed(body, progress)
     body = body or Body()
     if body == Body():
         return read_avatar(SHIPPED)
@@ -72,26 +73,10 @@ def _alone(folder: Path, progress: Progress) -> Iterator[None]:
     The lock ends with the process that holds it, whatever happens to that.
     """
     with open(folder / "building", "ab") as file:
-        while not _lock(file):
+        while not lock(file):
             progress("Waiting for another avatar to be built", 0.0)
             time.sleep(_WAIT)
         yield
-
-
-def _lock(file: IO[bytes]) -> bool:
-    """Lock a file, if no other process has; on a disk that knows no locks, go on without."""
-    try:
-        if sys.platform == "win32":
-            import msvcrt
-
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-        else:
-            import fcntl
-
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        return error.errno not in (errno.EAGAIN, errno.EACCES, errno.EDEADLK)
-    return True
 
 
 def kept_folder() -> Path:

@@ -13,13 +13,14 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import ExitStack, closing, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 
 from .. import __version__
 from ..camera import Camera
 from ..errors import InputError
-from ..files import cannot_write, check_writable, writing
+from ..files import cannot_write, check_writable, lock, writing
 from ..motion.take import hash_of, read_take
 from ..painting import Painting
 from ..portraits.storage import read_portrait
@@ -39,6 +40,8 @@ Frames = Generator[tuple[int, Picture], None, None]
 
 _KEY = 12
 """Characters of a hash that tell two requests apart."""
+_LOCK = "painting"
+"""The file in the folder that whoever paints there holds."""
 
 
 @dataclass(frozen=True)
@@ -95,11 +98,12 @@ def paint_shot(
     work = _work_folder(wanted[0], _key(scene, provenance.take, hash_of(portrait), opened.identity))
     renderer = open_renderer(painting.renderer, work / "renderer").renderer if keep else opened.renderer
     with ExitStack() as stack:
-        stack.callback(_clear, work, all_of_it=not keep)
         behind = open_background(painting.background, person, (camera.width, camera.height), motion.fps)
         if behind is not None:
             stack.enter_context(closing(behind))
-        _make(work)
+        alone = _locked(work, outputs[0])
+        stack.callback(_clear, work, all_of_it=not keep)
+        stack.enter_context(alone)
         kept = _kept_frames(scene, work) if keep else 0
         frames: Frames = _painted(renderer, scene, work if keep else None, kept, progress)
         frames = _signed(stack.enter_context(closing(frames)), scene, behind, provenance, beside)
@@ -115,7 +119,7 @@ def paint_shot(
         else:
             for _ in frames:
                 pass
-    _clear(work, all_of_it=True)
+        _clear(work, all_of_it=True)
     return Painted(last - painting.first + 1, kept, remark_on(scene))
 
 
@@ -148,11 +152,17 @@ def _work_folder(output: Output, key: str) -> Path:
     return path.with_name(f".{path.name}-{key}")
 
 
-def _make(work: Path) -> None:
+def _locked(work: Path, output: Path) -> IO[bytes]:
+    """A file in the folder, which is made; while it is open, no other process can paint there."""
     try:
         work.mkdir(parents=True, exist_ok=True)
+        file = open(work / _LOCK, "ab")  # noqa: SIM115 (the caller closes it)
     except OSError as error:
         raise cannot_write(work, error) from error
+    if not lock(file):
+        file.close()
+        raise InputError(f"{output} is just being painted by another vlogger; wait for that, or choose another name.")
+    return file
 
 
 def _clear(work: Path, all_of_it: bool) -> None:
@@ -160,6 +170,7 @@ def _clear(work: Path, all_of_it: bool) -> None:
     if all_of_it:
         shutil.rmtree(work, ignore_errors=True)
     with suppress(OSError):
+        (work / _LOCK).unlink(missing_ok=True)
         work.rmdir()
 
 
