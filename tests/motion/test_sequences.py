@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import wave
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -299,6 +301,45 @@ def test_damage_is_a_sentence(tmp_path_factory: pytest.TempPathFactory, data: st
         write_sequence(folder / "again.npz", read_take(folder / "take.npz"))
     except InputError as error:
         assert "\n" not in str(error)  # noqa: PT017
+
+
+TAMPERED: list[dict[str, Any]] = [
+    {"room": [0, 0, 0, 0]},
+    {"room": [1, 0, 0]},
+    {"size": 0},
+    {"size": float("nan")},
+    {"start": [0, float("inf"), 0]},
+    {"rest": ["nothing"]},
+    {"curves": {"poses": [[3, 10**12], "<f8"]}},
+    {"curves": {"poses": [[3, 66], "O"]}},
+    {"curves": {"poses": [[-3, 66], "<f8"]}},
+    {"curves": 5},
+    {"frames": "many"},
+]
+
+
+@pytest.mark.parametrize("change", TAMPERED, ids=str)
+def test_a_tampered_take_is_a_sentence(tmp_path: Path, change: dict[str, Any]) -> None:
+    np.savez(tmp_path / "x.npz", poses=np.zeros((3, 66)), trans=np.zeros((3, 3)), fps=30.0, betas=np.zeros(16))
+    save_take(tmp_path / "take.npz", read_sequence(tmp_path / "x.npz"))
+    with np.load(tmp_path / "take.npz") as file:
+        arrays = dict(file)
+    meta = json.loads(str(arrays["meta"]))
+    meta["recording"] |= change
+    np.savez(tmp_path / "take.npz", **{**arrays, "meta": np.array(json.dumps(meta))})
+    with pytest.raises(InputError, match="not a take that this version can read"):
+        read_take(tmp_path / "take.npz")
+
+
+@pytest.mark.parametrize("columns", [67, 4000])
+def test_a_take_that_claims_an_unknown_layout_leaves_without_it(tmp_path: Path, columns: int) -> None:
+    np.savez(tmp_path / "x.npz", poses=np.zeros((3, 66)), trans=np.zeros((3, 3)), fps=30.0)
+    take = read_sequence(tmp_path / "x.npz")
+    assert take.recording is not None
+    odd = replace(take.recording, curves={"poses": ((3, columns), "<f8"), "trans": ((3, 3), "<f4")})
+    write_sequence(tmp_path / "y.npz", replace(take, recording=odd))
+    with np.load(tmp_path / "y.npz") as file:
+        assert set(file.files) == {"trans"}
 
 
 def run(*arguments: object) -> int:

@@ -78,7 +78,9 @@ class Recording:
         names = [str(name) for name in described["rest"]]
         arrays = read_npz(path, [f"{_STORED}{name}" for name in names])
         room, start = tuple(map(float, described["room"])), tuple(map(float, described["start"]))
-        if len(room) != 4 or len(start) != 3 or not float(described["size"]) > 0:
+        size = float(described["size"])
+        told = len(room) == 4 and len(start) == 3 and np.isfinite([*room, *start, size]).all()
+        if not told or size <= 0 or abs(math.hypot(*room) - 1) > 1e-3:
             raise ValueError("it doesn't tell where its recording was")
         curves = {str(n): (tuple(map(int, s)), np.dtype(str(d)).str) for n, (s, d) in described["curves"].items()}
         for shape, dtype in curves.values():
@@ -90,7 +92,7 @@ class Recording:
             curves=curves,
             frames=int(described["frames"]),
             room=room,
-            size=float(described["size"]),
+            size=size,
             start=start,
             rest={name: arrays[f"{_STORED}{name}"] for name in names},
         )

@@ -58,8 +58,10 @@ _COMPONENTS: dict[Kind, dict[int, int]] = {
 """Numbers of components that files have, and how many of these are identity; the rest are expression."""
 _FARTHEST = 10.0
 """Metres: no vertex of a person is so far from the model's origin, nor moved so far by one unit of a component."""
-_UNEVEN = 0.01
-"""By how much weights, or a row of the joints' regressor, may add up to more or less than one."""
+_UNEVEN = 0.05
+"""By how much shares (weights, a joint's vertices, places in triangles) may add up to more or less than one."""
+_PICKLES = b"\x80(}]cd"
+"""What a pickle of a dictionary begins with, depending on its protocol."""
 
 
 def read_model(path: Path) -> BodyModel:
@@ -84,6 +86,8 @@ def _arrays_of(path: Path, wanted: tuple[str, ...]) -> Mapping[str, Any]:
         with open(path, "rb") as file:
             start = file.read(4)
         if start != b"PK\x03\x04":
+            if start[:1] not in _PICKLES:
+                raise InputError(f"{path} is neither an .npz nor a .pkl, so no body model. {NO_MODEL}")
             return read_pickle(path, wanted)
         if path.stat().st_size > LARGEST_FILE:
             raise InputError(f"{path} is too large to be a body model; name the model's own file.")
