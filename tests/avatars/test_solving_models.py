@@ -1,14 +1,12 @@
 """ARKit performances as expression, jaw and eyes of a model, checked with the library that its makers wrote."""
 
-import warnings
-from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 import pytest
-from licensed_files import write_model
+from by_smplx import Mesh, by_smplx, turns_off
 from licensed_models import made
 from scipy.spatial.transform import Rotation
 
@@ -54,42 +52,9 @@ def poses_of(model: BodyModel, done: Performed, frame: int, body: np.ndarray | N
     return poses
 
 
-def their_mesh(model: BodyModel, folder: Path) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
-    """What smplx makes of poses (J, 3) and an expression (E,), from the file of the model."""
-    smplx = pytest.importorskip("smplx", reason="smplx, which is for non-commercial use only, is not installed")
-    import torch
-
-    name = {"flame": "FLAME_NEUTRAL.pkl", "smplx": "SMPLX_NEUTRAL.npz"}[model.kind]
-    write_model(folder / name, model, "npz" if model.kind == "smplx" else "python 3")
-    count = model.expressions.shape[2]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        if model.kind == "flame":
-            theirs = smplx.FLAME(str(folder), num_expression_coeffs=count, dtype=torch.float64)
-        else:
-            theirs = smplx.SMPLX(
-                str(folder / name), ext="npz", use_pca=False, flat_hand_mean=True, num_expression_coeffs=count,
-                dtype=torch.float64,
-            )  # fmt: skip
-
-    def mesh(poses: np.ndarray, expression: np.ndarray) -> np.ndarray:
-        def row(rows: slice) -> torch.Tensor:
-            return torch.tensor(poses[rows].reshape(1, -1))
-
-        if model.kind == "flame":
-            parts = {"neck_pose": row(slice(1, 2)), "jaw_pose": row(slice(2, 3)), "leye_pose": row(slice(3, 4))}
-            parts["reye_pose"] = row(slice(4, 5))
-        else:
-            parts = {
-                "body_pose": row(slice(1, 22)), "jaw_pose": row(slice(22, 23)), "leye_pose": row(slice(23, 24)),
-                "reye_pose": row(slice(24, 25)), "left_hand_pose": row(slice(25, 40)),
-                "right_hand_pose": row(slice(40, 55)),
-            }  # fmt: skip
-        parts["global_orient"], parts["expression"] = row(slice(0, 1)), torch.tensor(expression[None])
-        with torch.no_grad():
-            return np.asarray(theirs(**parts).vertices[0])
-
-    return mesh
+def their_mesh(model: BodyModel, folder: Path) -> Mesh:
+    pytest.importorskip("smplx", reason="smplx, which is for non-commercial use only, is not installed")
+    return by_smplx(model, folder)
 
 
 @pytest.mark.parametrize(("kind", "count"), [("flame", 50), ("smplx", 10)])
@@ -129,6 +94,22 @@ def test_a_known_expression_comes_back(kind: str, count: int, tmp_path: Path) ->
         assert np.linalg.norm(one - other, axis=1)[skin].mean() < 0.0003
         turn = Rotation.from_rotvec(found.jaw[frame]).inv() * Rotation.from_rotvec(wanted.jaw[frame])
         assert np.degrees(turn.magnitude()) < 0.1
+
+
+@pytest.mark.parametrize("kind", ["flame", "smplx"])
+def test_joints_turn_in_smplx_as_they_are_told(kind: str, tmp_path: Path) -> None:
+    """Eyes, neck, head, trunk, limbs: measured on the mesh, to 0.1 degrees."""
+    model = made(kind, 10).model
+    solution = solved(model, shapes_on(kind))
+    done = performed(solution, performance(3))
+    mesh = their_mesh(model, tmp_path)
+    rng = np.random.default_rng(5)
+    for frame in range(3):
+        poses = poses_of(model, done, frame, rng.normal(0, 0.2, (len(model.joints), 3)))
+        turned = turns_off(model, mesh, poses, done.expression[frame])
+        assert {"left_eye_smplhf", "right_eye_smplhf"} <= turned.keys()
+        assert len(turned) >= (15 if kind == "smplx" else 3)
+        assert max(turned.values()) < 0.1, turned
 
 
 @pytest.mark.parametrize(("kind", "count"), KINDS)
