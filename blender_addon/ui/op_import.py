@@ -26,7 +26,7 @@ from .undo import push_undo
 
 
 class VLOGGER_OT_import_take(Operator):
-    """Key a performance from a file on the rig: a take, AMASS or SMPL-X, BVH, Live Link Face, Rhubarb"""
+    """Key a performance from a file on the rig: a take, AMASS, SMPL-X or FLAME, BVH, Live Link Face, Rhubarb"""
 
     bl_idname = "vlogger.import_take"
     bl_label = "Import Performance"

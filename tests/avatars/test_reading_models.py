@@ -254,6 +254,25 @@ def test_objects_where_numbers_should_be_are_never_unpickled(tmp_path: Path) -> 
         read_model(write_entries(tmp_path / "model.npz", entries, "npz"))
 
 
+def test_flames_landmarks_as_a_dictionary_that_numpy_saved(tmp_path: Path) -> None:
+    """With tensors in it, which are not looked at."""
+    torch = pytest.importorskip("torch")
+    model = model_of("flame")
+    path = write_model(tmp_path / "flame.pkl", replace(model, landmarks=None), "python 2")
+    assert model.landmarks is not None
+    embedding = {
+        "static_lmk_faces_idx": model.landmarks.faces.astype(np.int64),
+        "static_lmk_bary_coords": model.landmarks.shares,
+        "dynamic_lmk_faces_idx": torch.zeros(79, 17, dtype=torch.long),
+        "full_lmk_faces_idx": np.zeros((1, 68), int),
+    }
+    np.save(tmp_path / "landmark_embedding.npy", np.array(embedding, object))
+    assert_same(read_model(path), model)
+    np.save(tmp_path / "landmark_embedding.npy", np.zeros(3))
+    with pytest.raises(InputError, match="an array alone"):
+        read_model(path)
+
+
 def test_a_damaged_embedding_beside_flame_is_named(tmp_path: Path) -> None:
     path = write_model(tmp_path / "flame.pkl", model_of("flame"), "python 3")
     (tmp_path / "flame_static_embedding.pkl").write_bytes(b"cos\nsystem\n(S'true'\ntR.")

@@ -37,6 +37,7 @@ def _known_names() -> dict[tuple[str, str], str]:
     names |= {("chumpy.ch", "MatVecMult"): SHELL}
     names |= {("chumpy.ch_ops", name): SHELL for name in ("add", "subtract", "mult", "divide")}
     names |= {("chumpy.reordering", name): SHELL for name in ("transpose", "reshape", "Concatenate")}
+    names |= {("torch._utils", "_rebuild_tensor_v2"): SHELL, ("torch.storage", "_load_from_bytes"): SHELL}
     for module in ("__builtin__", "builtins"):
         names |= {(module, name): SEQUENCE for name in ("set", "frozenset", "list", "tuple")}
         names |= {(module, "object"): CLASS, (module, "dict"): TABLE, (module, "bytes"): BYTES}

@@ -7,6 +7,7 @@ and `Select`, which picks elements of another).
 
 from __future__ import annotations
 
+import io
 import math
 import operator
 import re
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.lib import format as npy
 from numpy.typing import NDArray
 from scipy import sparse
 
@@ -29,7 +31,7 @@ _DEEPEST = 30
 
 
 def read_pickle(path: Path, wanted: Collection[str]) -> dict[str, Any]:
-    """Read the entries `wanted` of the dictionary that a pickle holds, those that it has.
+    """Read the entries `wanted` of the dictionary that a pickle holds, or a `.npy` with such a pickle in it.
 
     Arrays and chumpy's shells come as numpy arrays, sparse matrices as `scipy.sparse.coo_matrix`, text as str, and
     lists, tuples and sets as list. Nothing else of the file is looked at, nothing is run.
@@ -38,7 +40,7 @@ def read_pickle(path: Path, wanted: Collection[str]) -> dict[str, Any]:
     """
     data = _bytes_of(path)
     try:
-        top = run(data)
+        top = _alone(run(_after_header(data)))
         if not isinstance(top, dict):
             raise UnreadableError("it holds no dictionary")
         meaning = _Meaning()
@@ -50,6 +52,26 @@ def read_pickle(path: Path, wanted: Collection[str]) -> dict[str, Any]:
         ) from error
     except (ValueError, TypeError, LookupError, ArithmeticError, MemoryError, struct.error) as error:
         raise InputError(f"{path} is no body model's .pkl that can be read ({error}). Download it again.") from error
+
+
+def _after_header(data: bytes) -> bytes:
+    """The pickle in a `.npy`; anything else as it is."""
+    if not data.startswith(npy.MAGIC_PREFIX):
+        return data
+    stream = io.BytesIO(data)
+    first = npy.read_magic(stream) == (1, 0)
+    _, _, dtype = npy.read_array_header_1_0(stream) if first else npy.read_array_header_2_0(stream)
+    if not dtype.hasobject:
+        raise UnreadableError("it holds an array alone")
+    return data[stream.tell() :]
+
+
+def _alone(top: Any) -> Any:
+    """The one object of an array of objects, as numpy saves a dictionary; anything else as it is."""
+    if isinstance(top, Object) and top.kind == machine.ARRAY and isinstance(top.state, tuple):
+        data = top.state[-1] if top.state else None
+        return data[0] if isinstance(data, list) and len(data) == 1 else top
+    return top
 
 
 def _bytes_of(path: Path) -> bytes:

@@ -26,9 +26,11 @@ from .pickles import LARGEST_FILE, read_pickle
 
 _NEEDED = ("v_template", "f", "shapedirs", "posedirs", "J_regressor", "weights", "kintree_table")
 _LANDMARKS = ("lmk_faces_idx", "lmk_bary_coords")
-_EMBEDDING = ("lmk_face_idx", "lmk_b_coords")
-"""The same, as `flame_static_embedding.pkl` beside a FLAME file has it."""
-_EMBEDDING_FILE = "flame_static_embedding.pkl"
+_EMBEDDINGS = {
+    "flame_static_embedding.pkl": ("lmk_face_idx", "lmk_b_coords"),
+    "landmark_embedding.npy": ("static_lmk_faces_idx", "static_lmk_bary_coords"),
+}
+"""Files beside FLAME's that hold the same (RingNet's and DECA's, of FLAME's makers), and what they call them."""
 _LANDMARK_COUNT = 51
 
 _SMPLH_JOINTS = (*JOINT_NAMES[:22], *JOINT_NAMES[25:])
@@ -67,7 +69,8 @@ _PICKLES = b"\x80(}]cd"
 def read_model(path: Path) -> BodyModel:
     """Read a body model, whatever the file's suffix is. Of a pickle nothing is run (`pickles`).
 
-    FLAME's files have no landmarks; they are taken from `flame_static_embedding.pkl` if that lies beside it.
+    FLAME's files have no landmarks; they are taken from `flame_static_embedding.pkl` or `landmark_embedding.npy` if
+    one of them lies beside it.
 
     Raises InputError if the file is absent, damaged, hostile, or none of SMPL-X, SMPL-H and FLAME.
     """
@@ -232,10 +235,8 @@ class _Checked:
 
     def _landmarks(self) -> LandmarkEmbedding | None:
         found = {name: self._arrays[name] for name in _LANDMARKS if name in self._arrays}
-        beside = self._path.with_name(_EMBEDDING_FILE)
-        if not found and self._kind == "flame" and beside.is_file():
-            embedding = read_pickle(beside, _EMBEDDING)
-            found = {name: embedding[own] for name, own in zip(_LANDMARKS, _EMBEDDING, strict=True) if own in embedding}
+        if not found and self._kind == "flame":
+            found = _landmarks_beside(self._path)
         if len(found) < len(_LANDMARKS):
             return None
         self._arrays = {**self._arrays, **found}
@@ -244,6 +245,19 @@ class _Checked:
         if shares.min() < -_UNEVEN or np.abs(shares.sum(axis=1) - 1).max() > _UNEVEN:
             raise self._wrong("its landmarks are outside of their triangles")
         return LandmarkEmbedding(self._whole("lmk_faces_idx", triangles, len(self._arrays["f"])), shares)
+
+
+def _landmarks_beside(path: Path) -> dict[str, Any]:
+    for file, names in _EMBEDDINGS.items():
+        beside = path.with_name(file)
+        if beside.is_file():
+            embedding = read_pickle(beside, names)
+            return {
+                name: np.squeeze(embedding[own])
+                for name, own in zip(_LANDMARKS, names, strict=True)
+                if own in embedding
+            }
+    return {}
 
 
 def title_of(path: Path, kind: Kind) -> str:
