@@ -150,13 +150,10 @@ def _video() -> str:
 
 
 def _painter() -> str:
-    """The built-in renderer's network, with its weights."""
+    """PyTorch, which may not load; diffusers takes seconds to, and is pure Python, so that it is there is enough."""
     import torch
 
-    from .renderers.builtin.painter import load_network
-
-    load_network()
-    return f"torch {torch.__version__.split('+')[0]}: the built-in renderer's weights load"
+    return f"torch {torch.__version__.split('+')[0]}, diffusers {importlib.metadata.version('diffusers')}"
 
 
 def _renderers() -> list[Finding]:
