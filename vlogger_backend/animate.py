@@ -12,7 +12,7 @@ from .motion.motion import Motion
 from .motion.speech import SILENCE
 from .motion.take import hash_of, write_take
 from .progress import Progress, no_progress
-from .request import Request
+from .request import Body, Request
 
 
 @dataclass(frozen=True)
@@ -71,12 +71,36 @@ class Animator:
             speech = self._listener.listen(audio, request.text, request.language, progress)
         except InputError as error:
             raise InputError(str(error).replace(str(audio), request.audio)) from error
+        model = _model_for(request.body)
         motions = perform(speech, request.style, request.seed, request.fps, progress)
+        if model is not None:
+            motions = _expressed(motions, model, progress)
         if watch is not None:
             motions = _watched(motions, watch)
-        frames = write_take(path, request, speech, motions, hash_of(audio), progress)
+        frames = write_take(path, request, speech, motions, hash_of(audio), progress, model=model or "")
         spoken = any(phone.symbol != SILENCE for phone in speech.phones)
         return Animated(path, speech.duration, frames, speech.method, spoken, time.perf_counter() - started)
+
+
+def _model_for(body: Body | str) -> str | None:
+    """The model whose expression the take is to have; none, without looking further, if there is no list of models."""
+    from .avatars.licensed import shelf
+
+    if not isinstance(body, str) and not shelf.registered():
+        return None
+    from .avatars.licensed.faces import model_for
+
+    return model_for(body)
+
+
+def _expressed(motions: Iterator[Motion], model: str, progress: Progress) -> Iterator[Motion]:
+    """The same windows, with the model's expression, jaw and eyes."""
+    from .avatars.licensed.faces import expressed
+    from .avatars.licensed.preparing import prepared
+
+    solution = prepared(model, progress).solution
+    for motion in motions:
+        yield expressed(motion, solution)
 
 
 def _watched(motions: Iterator[Motion], watch: Callable[[int, Motion], None]) -> Iterator[Motion]:

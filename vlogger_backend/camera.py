@@ -159,10 +159,15 @@ def camera_from_dict(data: Mapping[str, Any]) -> Camera:
 
 
 def framing(avatar: Avatar, size: tuple[int, int], shot: Literal["body", "face"] = "body") -> Camera:
-    """A still camera before the avatar: "body" shows head, torso and gesturing hands, "face" the head alone."""
+    """A still camera before the avatar: "body" shows head, torso and gesturing hands, "face" the head alone.
+
+    One that is no more than a head is shown as a face.
+    """
     top = float(avatar.vertices[:, 1].max())
     head = avatar.joints[JOINT_INDEX["head"]]
     hips = avatar.joints[JOINT_INDEX["left_hip"]]
+    if avatar.vertices[:, 1].min() > float(avatar.joints[JOINT_INDEX["spine3"], 1]):
+        shot = "face"
     if shot == "face":
         low, high, width = float(head[1]) - 0.12, top + 0.035, 0.28
     else:

@@ -24,11 +24,11 @@ def write_product(
     take: Take,
     take_path: Path,
     audio: Path | None,
-    body: Body | None,
+    body: Body | str | None,
     progress: Progress = no_progress,
     watch: Callable[[NDArray[np.uint8]], None] | None = None,
 ) -> Path:
-    """Make `path` of a take on the built-in avatar (`body`, or the one that the take was requested with).
+    """Make `path` of a take on an avatar (`body`, or the one that the take was requested with).
 
     `audio` is the sound for the video and the picture; without it the sound is looked for where it was, and beside
     the take. `watch` is called with each picture (height, width, 3) of a video. Videos and pictures get content

@@ -68,7 +68,8 @@ class Request:
     """One line of dialogue to be performed.
 
     `audio` is a path. `text` is what is said in it, if known. `language` is an espeak-ng language code. `fps` is the
-    frame rate of the curves, 1 to 240. `body` is the built-in avatar that performs.
+    frame rate of the curves, 1 to 240. `body` performs: the built-in avatar with these sliders, or the model of
+    the user's with this name (`vlogger models list`).
 
     The same request gives the same take, byte for byte, on the same machine.
     """
@@ -79,7 +80,7 @@ class Request:
     fps: Annotated[float, Interval(ge=1, le=240)] = 30.0
     seed: Annotated[int, Ge(0)] = 0
     style: Style = field(default_factory=Style)
-    body: Body = field(default_factory=Body)
+    body: Body | str = field(default_factory=Body)
 
     def __post_init__(self) -> None:
         if not 1 <= self.fps <= 240:
@@ -90,5 +91,9 @@ class Request:
 
 def request_from_dict(data: Mapping[str, Any]) -> Request:
     """The inverse of `dataclasses.asdict`. Raises TypeError for a field that this version doesn't know."""
-    style, body = Style(**data.get("style", {})), Body(**data.get("body", {}))
-    return Request(**{**data, "style": style, "body": body})
+    return Request(**{**data, "style": Style(**data.get("style", {})), "body": body_from(data.get("body", {}))})
+
+
+def body_from(data: Mapping[str, Any] | str) -> Body | str:
+    """Sliders as `dataclasses.asdict` gives them, or a model's name, which stays one."""
+    return data if isinstance(data, str) else Body(**data)

@@ -27,7 +27,9 @@ Dial = Annotated[float, typer.Option(min=0, max=2, help="0 none, 1 an ordinary s
 BodySliders = Annotated[
     list[str] | None,
     typer.Option(
-        "--body", help=f"A slider of the avatar, NAME=0..1. Names: {', '.join(f.name for f in fields(Body))}."
+        "--body",
+        help="A model of yours (`vlogger models list`), or a slider of the built-in avatar, NAME=0..1. Names: "
+        f"{', '.join(f.name for f in fields(Body))}.",
     ),
 ]
 
@@ -54,9 +56,11 @@ def text_of(text: str | None, text_file: Path | None) -> str | None:
 
 
 def body_of(sliders: list[str] | None, default: Any = Body()) -> Any:  # noqa: B008 (frozen)
-    """The body of `--body NAME=VALUE …`; `default` if none is given."""
+    """The body of `--body NAME=VALUE …`, or the name of `--body MODEL`; `default` if none is given."""
     if not sliders:
         return default
+    if len(sliders) == 1 and "=" not in sliders[0] and sliders[0] not in {f.name for f in fields(Body)}:
+        return _model(sliders[0])
     values = {}
     known = [f.name for f in fields(Body)]
     for slider in sliders:
@@ -70,6 +74,12 @@ def body_of(sliders: list[str] | None, default: Any = Body()) -> Any:  # noqa: B
                 f"--body {slider} is not understood; write NAME=VALUE with NAME one of {', '.join(known)}."
             )
     return Body(**values)
+
+
+def _model(name: str) -> str:
+    from ..avatars.licensed.shelf import find
+
+    return find(name).name
 
 
 def bars(quiet: bool) -> Bars:

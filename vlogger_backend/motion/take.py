@@ -56,6 +56,7 @@ class Take:
 
     `audio_sha256` is the hash of the sound file at the time ("" if it was not a file). `recording` tells of the file
     that the take was read from, if it was not made here; then the request makes nothing again, and names the sound.
+    `model` is the user's name of the model whose expression the motion has, "" if it has none.
     """
 
     motion: Motion
@@ -63,6 +64,7 @@ class Take:
     request: Request
     audio_sha256: str = ""
     recording: Recording | None = None
+    model: str = ""
 
 
 @dataclass(frozen=True)
@@ -92,10 +94,12 @@ def write_take(
     audio_sha256: str = "",
     progress: Progress = no_progress,
     recording: Recording | None = None,
+    model: str = "",
 ) -> int:
     """Write consecutive windows of motion as one take; returns the number of frames.
 
-    Only one window is in memory at a time, so the length of a take is limited by the disk alone.
+    Only one window is in memory at a time, so the length of a take is limited by the disk alone. `model` is the user's
+    name of the model whose expression the motion has.
 
     Raises InputError if the file can't be written.
     """
@@ -112,7 +116,7 @@ def write_take(
                     shapes[name] = column.shape[1:]
                 frames, fps = frames + len(motion), motion.fps
         with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
-            for name, value in _small_arrays(request, speech, frames, fps, audio_sha256, recording).items():
+            for name, value in _small_arrays(request, speech, frames, fps, audio_sha256, recording, model).items():
                 with archive.open(npz_entry(name), "w") as entry:
                     npy.write_array(entry, value, allow_pickle=False)
             written, size = 0, sum(4 * frames * math.prod(shape) for shape in shapes.values())
@@ -130,7 +134,9 @@ def write_take(
 
 def save_take(path: Path, take: Take) -> None:
     """Write a take that is in memory; the same bytes as `write_take` gave for it."""
-    write_take(path, take.request, take.speech, [take.motion], take.audio_sha256, recording=take.recording)
+    write_take(
+        path, take.request, take.speech, [take.motion], take.audio_sha256, recording=take.recording, model=take.model
+    )
 
 
 def write_curves(path: Path, motion: Motion, start: int = 0) -> None:
@@ -180,7 +186,8 @@ def read_take(path: Path) -> Take:
             raise ValueError("it has no frames")
         speech = _speech_from(meta["speech"], {name: arrays[f"speech_{name}"] for name in _TRACKS})
         recording = Recording.read(path, meta["recording"]) if meta.get("recording") else None
-        return Take(motion, speech, request_from_dict(meta["request"]), str(meta["audio_sha256"]), recording)
+        request, model = request_from_dict(meta["request"]), str(meta.get("model", ""))
+        return Take(motion, speech, request, str(meta["audio_sha256"]), recording, model)
     except UNREADABLE as error:
         raise InputError(
             f"{path} is not a take that this version can read ({error}). Make it again with: vlogger animate"
@@ -246,7 +253,13 @@ def _columns_of(motion: Motion) -> dict[str, NDArray[np.float32]]:
 
 
 def _small_arrays(
-    request: Request, speech: Speech, frames: int, fps: float, audio_sha256: str, recording: Recording | None
+    request: Request,
+    speech: Speech,
+    frames: int,
+    fps: float,
+    audio_sha256: str,
+    recording: Recording | None,
+    model: str,
 ) -> dict[str, NDArray[Any]]:
     meta = {
         "format": 1,
@@ -256,6 +269,7 @@ def _small_arrays(
         "speech": _speech_to(speech),
         "note": _NOTES[recording is not None],
         **({"recording": recording.described()} if recording else {}),
+        **({"model": model} if model else {}),
     }
     rate = np.float64(fps)
     person = recording.person() if recording else {}

@@ -34,7 +34,7 @@ class RenderJob:
 
     take: str
     camera: Camera
-    body: Body | None = None
+    body: Body | str | None = None
     first: int = 0
     last: int | None = None
     kind: Literal["render"] = "render"
@@ -42,9 +42,9 @@ class RenderJob:
 
 @dataclass(frozen=True)
 class CharacterJob:
-    """Build the built-in avatar with these sliders, as a file that the add-on reads."""
+    """Build the built-in avatar with these sliders, or the model of this name, as a file that the add-on reads."""
 
-    body: Body = field(default_factory=Body)
+    body: Body | str = field(default_factory=Body)
     kind: Literal["character"] = "character"
 
 

@@ -49,17 +49,17 @@ class Render:
     folder: Path
     take: Path
     camera: Camera
-    body: Body | None = None
+    body: Body | str | None = None
     first: int = 0
     last: int | None = None
 
 
 @dataclass(frozen=True)
 class MakeCharacter:
-    """Build the avatar with these sliders and write it as `folder/character.npz`, which the add-on reads."""
+    """Build the avatar with these sliders, or the model of this name, as `folder/character.npz`, which the add-on reads."""
 
     folder: Path
-    body: Body
+    body: Body | str
 
 
 @dataclass(frozen=True)

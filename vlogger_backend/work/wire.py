@@ -14,7 +14,7 @@ from typing import Any, get_type_hints
 
 from ..camera import camera_from_dict
 from ..painting import painting_from_dict
-from ..request import Body, request_from_dict
+from ..request import Body, body_from, request_from_dict
 from .task import (
     Advanced,
     Animate,
@@ -103,7 +103,7 @@ def _task(data: dict[str, Any]) -> Task:
         files = {name: Path(data[name]) for name in ("take", "portrait")}
         heard = None if data["sound"] is None else Path(data["sound"])
         return PaintShot(**{**data, **files, "painting": painting_from_dict(data["painting"]), "sound": heard})
-    body = None if data["body"] is None else Body(**data["body"])
+    body = None if data["body"] is None else body_from(data["body"])
     if kind == Render.__name__:
         camera = camera_from_dict(data["camera"])
         return Render(**{**data, "take": Path(data["take"]), "camera": camera, "body": body})

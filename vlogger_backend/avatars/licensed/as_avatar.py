@@ -6,10 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...motion.names import ARKIT_INDEX, ARKIT_NAMES, JOINT_INDEX, JOINT_NAMES
+from ...progress import Progress, no_progress
 from ..avatar import Avatar, Floats, Material, Morph
 from ..library import load_avatar
+from . import shelf
 from .body_model import BodyModel, Doubles
 from .posing import posed
+from .preparing import prepared
 from .solving import Solution, performed
 
 _SKIN = Material("skin", (0.58, 0.38, 0.30, 1.0), 0.6)
@@ -22,6 +25,16 @@ _BY_MORPHS = ("jaw", "left_eye_smplhf", "right_eye_smplhf")
 """Joints that move no vertex of an Avatar, whose morphs do it; what hangs on them hangs on the head."""
 _LEAST = 1e-5
 """Metres: what a morph moves less, it doesn't move."""
+
+
+def load_licensed(name: str, progress: Progress = no_progress) -> Avatar:
+    """The model that the user has registered under this name; its face moves if it can.
+
+    Raises InputError if there is none, if it can't be read, or if its face can't be prepared.
+    """
+    model = shelf.open_model(name)
+    solution = prepared(name, progress).solution if model.expressions.shape[2] else None
+    return avatar_of(model, solution)
 
 
 def avatar_of(model: BodyModel, solution: Solution | None, betas: Doubles | None = None) -> Avatar:

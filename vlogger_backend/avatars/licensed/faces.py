@@ -11,12 +11,23 @@ from ...motion.motion import Motion
 from ...motion.names import JOINT_INDEX
 from ...motion.take import Take
 from ...progress import Progress, no_progress
+from ...request import Body
 from . import shelf
 from .preparing import prepared
-from .solving import Performed, performed, weights_of
+from .solving import Performed, Solution, performed, weights_of
 
 _JAW = JOINT_INDEX["jaw"]
 _EYES = [JOINT_INDEX["left_eye_smplhf"], JOINT_INDEX["right_eye_smplhf"]]
+
+
+def model_for(body: Body | str) -> str | None:
+    """Whose expression a take has that this body performs: the body's own, else the first model's whose file is there.
+
+    None if there is no model with a face. Raises InputError if the body is a model that is not there.
+    """
+    known = [shelf.find(body)] if isinstance(body, str) else shelf.registered()
+    able = (entry.name for entry in known if entry.expression and entry.landmarks and entry.state == "there")
+    return next(able, None)
 
 
 def with_expression(motion: Motion, name: str, progress: Progress = no_progress) -> Motion:
@@ -24,7 +35,12 @@ def with_expression(motion: Motion, name: str, progress: Progress = no_progress)
 
     Raises InputError as `preparing.prepared`.
     """
-    face = performed(prepared(name, progress).solution, motion.arkit)
+    return expressed(motion, prepared(name, progress).solution)
+
+
+def expressed(motion: Motion, solution: Solution) -> Motion:
+    """The same of a model that is prepared."""
+    face = performed(solution, motion.arkit)
     poses = motion.poses.copy()
     poses[:, _JAW] = face.jaw
     poses[:, _EYES] = face.eyes
