@@ -116,8 +116,8 @@ def remove_leftovers(folder: Path) -> None:
                 path.unlink()
 
 
-def write_npz(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
-    """Write arrays as one compressed file that numpy reads, without pickles; the same arrays, the same bytes.
+def write_npz(path: Path, arrays: Mapping[str, NDArray[Any]], packed: bool = True) -> None:
+    """Write arrays as one file that numpy reads, compressed or not, without pickles; the same arrays, the same bytes.
 
     Raises InputError if it can't be written.
     """
@@ -128,7 +128,10 @@ def write_npz(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
         zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as file,
     ):
         for name, array in arrays.items():
-            with file.open(npz_entry(name), "w") as stream:
+            entry = npz_entry(name)
+            if not packed:
+                entry.compress_type = zipfile.ZIP_STORED
+            with file.open(entry, "w", force_zip64=not packed) as stream:
                 np.lib.format.write_array(stream, np.asarray(array), allow_pickle=False)  # type: ignore[no-untyped-call]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import wave
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -233,6 +234,17 @@ def test_bodies_stand_on_the_floor(tmp_path: Path, form: Any) -> None:
 def test_a_take_made_here_is_not_the_same_as_any_file(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="made here; choose one of amass, smplx, beat2, flame"):
         write_sequence(tmp_path / "x.npz", generated())
+
+
+def test_any_name_of_an_array_and_any_case_of_the_suffix(tmp_path: Path) -> None:
+    arrays = {**recorded("BEAT2", 30.0, 0, False), "file": np.arange(3), "path": np.arange(2), "self": np.ones(1)}
+    with open(tmp_path / "x.NPZ", "wb") as file, zipfile.ZipFile(file, "w") as archive:
+        for name, array in arrays.items():
+            with archive.open(f"{name}.npy", "w") as stream:
+                np.lib.format.write_array(stream, array)
+    write_sequence(tmp_path / "y.NPZ", read_sequence(tmp_path / "x.NPZ"))
+    with np.load(tmp_path / "y.NPZ") as file:
+        assert_same_file({name: file[name] for name in file.files}, arrays)
 
 
 def test_a_cut_take_loses_what_went_frame_by_frame(tmp_path: Path) -> None:

@@ -91,7 +91,7 @@ def write_sequence(path: Path, take: Take, form: Form = "same") -> None:
         )
     recording = take.recording if form == "same" else _FORMS[form](take)
     assert recording is not None
-    write_npz(path, _arrays_of(take.motion, recording))
+    write_npz(path, _arrays_of(take.motion, recording), packed=False)  # packing an hour would take minutes
 
 
 def _face(names: tuple[str, ...], face: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
