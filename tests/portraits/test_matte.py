@@ -89,6 +89,15 @@ def test_nothing_but_a_person_has_a_background_too() -> None:
     assert np.isfinite(plate).all()
 
 
+def test_a_sliver_of_background_is_enough() -> None:
+    photo = astronaut()[:120, :100]
+    matte = np.full(photo.shape[:2], 255, np.uint8)
+    matte[-8:, :8] = 0
+    plate = plate_of(photo, matte, np.zeros(matte.shape, bool))
+    low, high = photo[-8:, :8].min(axis=(0, 1)).astype(int) - 3, photo[-8:, :8].max(axis=(0, 1)).astype(int) + 3
+    assert ((low <= plate) & (plate <= high)).all()
+
+
 @pytest.mark.parametrize("size", [(16, 300), (300, 16), (17, 19)])
 def test_pictures_of_any_size_are_filled(size: tuple[int, int]) -> None:
     photo = np.random.default_rng(0).integers(100, 140, (*size, 3), np.uint8)

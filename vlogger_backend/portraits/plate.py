@@ -173,7 +173,8 @@ def _smoothly(image: Floats, hole: Mask) -> Floats:
         return np.zeros_like(image)
     values, weights, spread = image * known[..., None], known, 1.0
     result, done = values.copy(), known > 0
-    while not done.all():
+    result[~done] = image[known > 0].mean(axis=0)
+    while not done.all() and spread < max(known.shape):  # where little is known, nothing is ever near enough
         spread *= 1.6
         near = ndimage.gaussian_filter(weights, spread, mode="constant", truncate=3)
         mixed = ndimage.gaussian_filter(values, (spread, spread, 0), mode="constant", truncate=3)
