@@ -9,8 +9,8 @@ import pytest
 
 from vlogger_backend.avatars import library
 from vlogger_backend.avatars.build import build_avatar
-from vlogger_backend.avatars.library import load_avatar
-from vlogger_backend.avatars.storage import SHIPPED, read_avatar, save_avatar
+from vlogger_backend.avatars.library import SHIPPED, load_avatar
+from vlogger_backend.avatars.storage import read_avatar, save_avatar
 from vlogger_backend.errors import InputError
 from vlogger_backend.request import Body
 
@@ -30,8 +30,15 @@ def assert_same(a, b, distance=1e-6):
         np.testing.assert_allclose(one.offsets, other.offsets, atol=5e-5)
 
 
-def test_the_shipped_file_is_small():
-    assert SHIPPED.stat().st_size < 5e6
+def test_the_shipped_files_are_small():
+    assert all(path.stat().st_size < 5e6 for path in SHIPPED.values())
+
+
+def test_a_woman_is_at_hand_as_the_man_is(avatar, tmp_path, monkeypatch):
+    monkeypatch.setenv("VLOGGER_CACHE", str(tmp_path / "none"))
+    woman = load_avatar(Body(gender=1.0))
+    assert np.abs(woman.vertices[:100] - avatar.vertices[:100]).max() > 0.001
+    assert not (tmp_path / "none").exists()
 
 
 def test_loading_twice_gives_the_same(avatar):
@@ -91,7 +98,7 @@ def test_an_avatar_that_another_process_builds_is_waited_for(tmp_path, monkeypat
     with library._alone(folder, lambda stage, done: pytest.fail("nobody builds yet")):
         other = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
         assert "Waiting" in other.stdout.readline()
-        shutil.copy(SHIPPED, folder / f"{library._key(CHILD)}.npz")
+        shutil.copy(SHIPPED[Body()], folder / f"{library._key(CHILD)}.npz")
     said = other.communicate()[0]
     assert other.returncode == 0
     assert set(said.splitlines()) <= {"Waiting for another avatar to be built"}, "it takes what is there by then"

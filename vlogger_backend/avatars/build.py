@@ -45,11 +45,13 @@ def _skin(anny: AnnyBody, tone: float) -> list[Part]:
 
 
 def main() -> None:
-    """Remake the avatar that ships with the package."""
-    from .storage import SHIPPED, save_avatar
+    """Remake the avatars that ship with the package."""
+    from .library import SHIPPED
+    from .storage import save_avatar
 
-    save_avatar(build_avatar(Body(), lambda stage, done: print(f"{done:4.0%} {stage}")), SHIPPED)
-    print(f"Wrote {SHIPPED}")
+    for body, path in SHIPPED.items():
+        save_avatar(build_avatar(body, lambda stage, done: print(f"{done:4.0%} {stage}")), path)
+        print(f"Wrote {path}")
 
 
 if __name__ == "__main__":

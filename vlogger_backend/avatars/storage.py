@@ -11,8 +11,6 @@ from ..files import write_npz
 from .avatar import Avatar, Material, Morph
 
 FORMAT = 1
-SHIPPED = Path(__file__).parent / "data" / "default.npz"
-"""The default body; `python -m vlogger_backend.avatars.build` makes it."""
 
 
 def save_avatar(avatar: Avatar, path: Path) -> None:
