@@ -64,6 +64,8 @@ class Painting:
             raise InputError(f"There are no frames {self.first} to {self.last}; they are counted from 0.")
         if not self.renderer or not self.background:
             raise InputError("A renderer and a background must be named; leave them out for the usual ones.")
+        if self.background.startswith("#") and colour_of(self.background) is None:
+            raise InputError(f"{self.background} is no colour; write #rrggbb, for example #336699.")
 
     @property
     def background_file(self) -> str:

@@ -1,7 +1,9 @@
 """Photos of any make become plain upright sRGB, and what is no photo is refused with a sentence."""
 
 import io
+import os
 import struct
+import sys
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -177,6 +179,13 @@ def test_a_photo_that_is_not_there(tmp_path: Path) -> None:
         read_photo(tmp_path / "no.jpg")
     with pytest.raises(InputError, match=r"folder|can't be read"):
         read_photo(tmp_path)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such pipes")
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.jpg")
+    with pytest.raises(InputError, match="is a pipe"):
+        read_photo(tmp_path / "pipe.jpg")
 
 
 @settings(max_examples=60)

@@ -259,6 +259,12 @@ def test_backgrounds_of_colour_picture_and_video(person: Path, tmp_path: Path) -
         shown(tmp_path / "half.mp4")
 
 
+def test_a_colour_that_is_none() -> None:
+    for wrong in ("#12345", "#gg0000", "#"):
+        with pytest.raises(InputError, match="no colour"):
+            Painting(background=wrong)
+
+
 def test_moves_begin_with_the_photo_and_stay_near(person: Path) -> None:
     portrait = read_portrait(person)
     own = np.array(portrait.fit.camera.poses[0]).reshape(3, 4)

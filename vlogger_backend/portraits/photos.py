@@ -93,6 +93,8 @@ def read_photo(path: Path) -> Photo:
 
 
 def _bytes_of(path: Path) -> bytes:
+    if path.exists() and not (path.is_file() or path.is_dir()):  # reading a pipe would wait
+        raise InputError(f"{path} is a pipe or a device; give one photo.")
     try:
         with open(path, "rb") as file:
             data = file.read(_MOST_BYTES + 1)
