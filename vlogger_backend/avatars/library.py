@@ -35,8 +35,8 @@ _UNREADABLE = (OSError, ValueError, KeyError, EOFError, TypeError, zipfile.BadZi
 def load_avatar(body: Body | str | None = None, progress: Progress = no_progress) -> Avatar:
     """The built-in avatar with these sliders, the default ones if `body` is None; or the user's model of this name.
 
-    The default bodies of a man and a woman are read from the package in a moment. Any other is built, which takes some seconds (a minute or
-    two the first time ever), and kept in the user's cache folder; a damaged cache file is rebuilt.
+    The default bodies of a man and a woman are read from the package in a moment. Any other is built, which takes some
+    seconds (a minute or two the first time ever), and kept in the user's cache folder; a damaged cache file is rebuilt.
 
     Raises InputError if a body has to be built and can't be kept, or if there is no such model that can be read.
     """

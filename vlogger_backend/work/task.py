@@ -56,7 +56,7 @@ class Render:
 
 @dataclass(frozen=True)
 class MakeCharacter:
-    """Build the avatar with these sliders, or the model of this name, as `folder/character.npz`, which the add-on reads."""
+    """Build the avatar with these sliders, or the model of this name, as `folder/character.npz` for the add-on."""
 
     folder: Path
     body: Body | str
