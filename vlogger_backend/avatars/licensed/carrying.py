@@ -25,7 +25,7 @@ from .surface import smoothness
 _GRID = 0.006
 """Metres between the points that carry space; half of it near eyes and lips."""
 _FINE = 0.025
-_SPLINE_NOISE = 1e-9
+_SPLINE_NOISE = 1e-8
 _LEAST = 2e-5  # metres: what moves less doesn't move
 _FILLED = 0.0015
 """Metres: over this length a carried shape is smoothed where it is well known."""

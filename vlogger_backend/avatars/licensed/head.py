@@ -25,7 +25,7 @@ from .surface import Surface, smoothness
 
 _ROUNDS = (
     (0.060, 0.015, 0.020), (0.035, 0.012, 0.016), (0.020, 0.008, 0.012), (0.012, 0.005, 0.009),
-    (0.007, 0.003, 0.007), (0.007, 0.003, 0.007), (0.005, 0.002, 0.006), (0.005, 0.002, 0.006),
+    (0.007, 0.003, 0.007), (0.007, 0.002, 0.007), (0.005, 0.001, 0.006), (0.005, 0.001, 0.006),
 )  # fmt: skip
 """Metres, coarse to fine: what is smoothed, how wide a landmark counts, how far skin may be away."""
 _SLIDE = 0.02
