@@ -33,10 +33,11 @@ _SLIDE = 0.02
 _MEMBRANE = 0.02
 _NEAR_MOUTH = 0.012
 _REACH = 0.004
-_NO_LANDMARKS = (
-    "{title} has no face landmarks, by which it is told where its brows, eyes, nose and lips are. Put "
-    "flame_static_embedding.pkl, which its makers offer beside the model, into the same folder and add the model again."
-)
+_NO_LANDMARKS = "{title} has no face landmarks, by which its brows, eyes, nose and lips are found; {remedy}."
+_REMEDIES = {
+    "flame": "put flame_static_embedding.pkl or landmark_embedding.npy, both of FLAME's makers, beside the file",
+    "smplx": "register the file of SMPL-X 1.1, which has lmk_faces_idx and lmk_bary_coords",
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +68,8 @@ def registered(model: BodyModel, face: Face) -> Registration:
     Raises InputError if the model has no landmarks, no joints for jaw and eyes, or a head that is none.
     """
     if model.landmarks is None:
-        raise InputError(_NO_LANDMARKS.format(title=model.title))
+        remedy = _REMEDIES.get(model.kind, "use a SMPL-X or FLAME file")
+        raise InputError(_NO_LANDMARKS.format(title=model.title, remedy=remedy))
     corners = model.faces[model.landmarks.faces]
     landmarks = np.einsum("lk,lkc->lc", model.landmarks.shares, model.template[corners])
     eyes = (model.regressor @ model.template)[list(eye_joints(model))]
