@@ -165,7 +165,7 @@ def main() -> None:
     names = list(next(iter(rows.values())))
     print("| clip | frames | " + " | ".join(names) + " |\n|---|---|" + "---|" * len(names))
     for (clip, name), row in rows.items():
-        print(f"| {clip} | {name} | " + " | ".join(f"{value:.3g}" for value in row.values()) + " |")
+        print(f"| {clip} | {name} | " + " | ".join(f"{value:.4g}" for value in row.values()) + " |")
 
 
 def _strip(path: Path, truth: Pictures, warped: Pictures, painted: Pictures, landmarks: NDArray[np.float32]) -> None:
