@@ -126,6 +126,13 @@ def test_another_models_landmarks_are_refused() -> None:
         registered(replace(model, landmarks=wrong), FACE)
 
 
+def test_a_head_that_is_inside_out_is_refused() -> None:
+    model = made("flame", 10).model
+    landmarks = LandmarkEmbedding(model.landmarks.faces, model.landmarks.shares[:, ::-1])
+    with pytest.raises(InputError, match="inside out"):
+        registered(replace(model, faces=model.faces[:, ::-1], landmarks=landmarks), FACE)
+
+
 def test_a_model_without_a_jaw_has_no_expression() -> None:
     model = made("flame", 10).model
     with pytest.raises(InputError, match="no joints for jaw and eyes"):

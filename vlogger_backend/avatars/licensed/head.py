@@ -33,6 +33,8 @@ _SLIDE = 0.02
 _MEMBRANE = 0.02
 _NEAR_MOUTH = 0.012
 _REACH = 0.004
+_MOVING, _MET = 5e-4, 0.5
+"""Metres that shapes move skin that matters, and how well that has to lie on the model's."""
 _NO_LANDMARKS = "{title} has no face landmarks, by which its brows, eyes, nose and lips are found; {remedy}."
 _REMEDIES = {
     "flame": "put flame_static_embedding.pkl or landmark_embedding.npy, both of FLAME's makers, beside the file",
@@ -89,6 +91,13 @@ def registered(model: BodyModel, face: Face) -> Registration:
     targets = landmarks - (scale * face.landmarks @ turn.T + shift) + start[face.at]
     lips = _lips(start, face.jaw, (scale * face.landmarks @ turn.T + shift)[list(MOUTH)])
     laid = _bent(start, face, surface, lips, targets)
+    moves = face.outside & (np.abs(face.shapes).max(axis=(0, 2)) > _MOVING)
+    met = surface.nearest(laid[moves], vertex_normals(laid, face.faces)[moves], lips[moves], _REACH)
+    if met.trust.mean() < _MET:
+        raise InputError(
+            f"The built-in face can't be laid over that of {model.title}: its mesh is not its own, or is inside "
+            "out; fetch the file again from its makers."
+        )
     there = Surface(laid, face.faces, lips)
     found = there.nearest(vertices, vertex_normals(vertices, faces), _lips(vertices, jaw, seam), _REACH)
     rows = np.repeat(np.arange(len(numbers)), 3)
