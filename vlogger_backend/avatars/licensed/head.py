@@ -33,6 +33,8 @@ _SLIDE = 0.02
 _MEMBRANE = 0.02
 _NEAR_MOUTH = 0.012
 _REACH = 0.004
+_UNLIKE = 0.015
+"""Metres: how far a face's landmarks may be from the built-in one's on the average, position and size apart."""
 _MOVING, _MET = 5e-4, 0.5
 """Metres that shapes move skin that matters, and how well that has to lie on the model's."""
 _NO_LANDMARKS = "{title} has no face landmarks, by which its brows, eyes, nose and lips are found; {remedy}."
@@ -69,15 +71,10 @@ def registered(model: BodyModel, face: Face) -> Registration:
 
     Raises InputError if the model has no landmarks, no joints for jaw and eyes, or a head that is none.
     """
-    if model.landmarks is None:
-        remedy = _REMEDIES.get(model.kind, "use a SMPL-X or FLAME file")
-        raise InputError(_NO_LANDMARKS.format(title=model.title, remedy=remedy))
-    corners = model.faces[model.landmarks.faces]
-    landmarks = np.einsum("lk,lkc->lc", model.landmarks.shares, model.template[corners])
-    eyes = (model.regressor @ model.template)[list(eye_joints(model))]
+    landmarks, eyes = _landmarks_of(model)
     turn, scale, shift = similarity(np.concatenate([face.landmarks, face.eyes]), np.concatenate([landmarks, eyes]))
-    off = np.linalg.norm(scale * face.landmarks @ turn.T + shift - landmarks, axis=1).mean()
-    if not 0.5 < scale < 2 or not off < 0.015:
+    start, marks = (scale * points @ turn.T + shift for points in (face.vertices, face.landmarks))
+    if not 0.5 < scale < 2 or not np.linalg.norm(marks - landmarks, axis=1).mean() < _UNLIKE:
         raise InputError(
             f"The face landmarks of {model.title} don't lie like a face's; the file or its landmark file is "
             "damaged or another model's: fetch both again."
@@ -85,25 +82,32 @@ def registered(model: BodyModel, face: Face) -> Registration:
     numbers, faces = _head_of(model)
     vertices = model.template[numbers]
     jaw = model.weights[numbers, model.joints.index("jaw")]
-    start = scale * face.vertices @ turn.T + shift
-    seam = landmarks[list(MOUTH)]
-    surface = Surface(vertices, faces, _lips(vertices, jaw, seam))
-    targets = landmarks - (scale * face.landmarks @ turn.T + shift) + start[face.at]
-    lips = _lips(start, face.jaw, (scale * face.landmarks @ turn.T + shift)[list(MOUTH)])
-    laid = _bent(start, face, surface, lips, targets)
+    lips = _lips(start, face.jaw, marks[list(MOUTH)])
+    model_lips = _lips(vertices, jaw, landmarks[list(MOUTH)])
+    surface = Surface(vertices, faces, model_lips)
+    laid = _bent(start, face, surface, lips, start[face.at] + landmarks - marks)
+    normals = vertex_normals(laid, face.faces)
     moves = face.outside & (np.abs(face.shapes).max(axis=(0, 2)) > _MOVING)
-    met = surface.nearest(laid[moves], vertex_normals(laid, face.faces)[moves], lips[moves], _REACH)
-    if met.trust.mean() < _MET:
+    if surface.nearest(laid[moves], normals[moves], lips[moves], _REACH).trust.mean() < _MET:
         raise InputError(
             f"The built-in face can't be laid over that of {model.title}: its mesh is not its own, or is inside "
             "out; fetch the file again from its makers."
         )
-    there = Surface(laid, face.faces, lips)
-    found = there.nearest(vertices, vertex_normals(vertices, faces), _lips(vertices, jaw, seam), _REACH)
+    found = Surface(laid, face.faces, lips).nearest(vertices, vertex_normals(vertices, faces), model_lips, _REACH)
     rows = np.repeat(np.arange(len(numbers)), 3)
     shares = found.shares / found.shares.sum(axis=1, keepdims=True)
     source = sparse.csr_matrix((shares.ravel(), (rows, found.corners.ravel())), (len(numbers), len(laid)))
     return Registration(numbers, faces, laid, source, found.trust, eyes, scale)
+
+
+def _landmarks_of(model: BodyModel) -> tuple[Doubles, Doubles]:
+    """Where the landmarks (51, 3) are on the model's template, and the middles of its eyes (2, 3)."""
+    if model.landmarks is None:
+        remedy = _REMEDIES.get(model.kind, "use a SMPL-X or FLAME file")
+        raise InputError(_NO_LANDMARKS.format(title=model.title, remedy=remedy))
+    corners = model.template[model.faces[model.landmarks.faces]]
+    eyes = (model.regressor @ model.template)[list(eye_joints(model))]
+    return np.einsum("lk,lkc->lc", model.landmarks.shares, corners), eyes
 
 
 def eye_joints(model: BodyModel) -> tuple[int, int]:
