@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .errors import InputError
 from .motion.motion import Motion
@@ -13,6 +14,9 @@ from .motion.speech import SILENCE
 from .motion.take import hash_of, write_take
 from .progress import Progress, no_progress
 from .request import Body, Request
+
+if TYPE_CHECKING:
+    from .avatars.licensed.solving import Solution
 
 
 @dataclass(frozen=True)
@@ -71,34 +75,32 @@ class Animator:
             speech = self._listener.listen(audio, request.text, request.language, progress)
         except InputError as error:
             raise InputError(str(error).replace(str(audio), request.audio)) from error
-        model = _model_for(request.body)
+        face = _face_for(request.body, progress)
         motions = perform(speech, request.style, request.seed, request.fps, progress)
-        if model is not None:
-            motions = _expressed(motions, model, progress)
+        if face is not None:
+            motions = _expressed(motions, face[1])
         if watch is not None:
             motions = _watched(motions, watch)
-        frames = write_take(path, request, speech, motions, hash_of(audio), progress, model=model or "")
+        frames = write_take(path, request, speech, motions, hash_of(audio), progress, model=face[0] if face else "")
         spoken = any(phone.symbol != SILENCE for phone in speech.phones)
         return Animated(path, speech.duration, frames, speech.method, spoken, time.perf_counter() - started)
 
 
-def _model_for(body: Body | str) -> str | None:
-    """The model whose expression the take is to have; none, without looking further, if there is no list of models."""
+def _face_for(body: Body | str, progress: Progress) -> tuple[str, Solution] | None:
+    """The model whose expression the take is to have; where none is registered, nothing of models is imported."""
     from .avatars.licensed import shelf
 
     if not isinstance(body, str) and not shelf.registered():
         return None
-    from .avatars.licensed.faces import model_for
+    from .avatars.licensed.faces import face_for
 
-    return model_for(body)
+    return face_for(body, progress)
 
 
-def _expressed(motions: Iterator[Motion], model: str, progress: Progress) -> Iterator[Motion]:
-    """The same windows, with the model's expression, jaw and eyes."""
+def _expressed(motions: Iterator[Motion], solution: Solution) -> Iterator[Motion]:
+    """The same windows, with a model's expression, jaw and eyes."""
     from .avatars.licensed.faces import expressed
-    from .avatars.licensed.preparing import prepared
 
-    solution = prepared(model, progress).solution
     for motion in motions:
         yield expressed(motion, solution)
 

@@ -93,3 +93,16 @@ def test_a_model_that_moved_away(data: Path, sound: Path, take: Path, capsys: py
         assert read_take(data / "z.npz").model == ""
     finally:
         file.with_suffix(".away").rename(file)
+
+
+def test_a_model_that_cannot_be_prepared_is_in_nobodys_way(
+    tmp_path: Path, sound: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("VLOGGER_DATA", str(tmp_path / "data"))
+    bare = made("flame", 10, landmarks=False).model
+    shelf.add(write_model(tmp_path / "flame2023.pkl", bare, "python 2 with chumpy"), "bare")
+    assert run("animate", sound, "-o", tmp_path / "a.npz", "--fps", 12, "-q") == 0
+    assert read_take(tmp_path / "a.npz").model == ""
+    assert run("animate", sound, "-o", tmp_path / "b.npz", "--fps", 12, "--body", "bare") == 2
+    assert "landmark" in capsys.readouterr().err
+    assert not (tmp_path / "b.npz").exists()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 
 import numpy as np
@@ -20,14 +21,19 @@ _JAW = JOINT_INDEX["jaw"]
 _EYES = [JOINT_INDEX["left_eye_smplhf"], JOINT_INDEX["right_eye_smplhf"]]
 
 
-def model_for(body: Body | str) -> str | None:
-    """Whose expression a take has that this body performs: the body's own, else the first model's whose file is there.
+def face_for(body: Body | str, progress: Progress = no_progress) -> tuple[str, Solution] | None:
+    """The model whose expression a take has that this body performs, and its solution: the body itself, or the first
+    model that is there and can be prepared (`vlogger models check` says why one can't).
 
-    None if there is no model with a face. Raises InputError if the body is a model that is not there.
+    None if there is none with a face. Raises InputError if the body is a model that is not there or can't be prepared.
     """
-    known = [shelf.find(body)] if isinstance(body, str) else shelf.registered()
-    able = (entry.name for entry in known if entry.expression and entry.landmarks and entry.state == "there")
-    return next(able, None)
+    if isinstance(body, str):
+        return (body, prepared(body, progress).solution) if shelf.find(body).expression else None
+    for entry in shelf.registered():
+        if entry.expression and entry.state == "there":
+            with suppress(InputError):
+                return entry.name, prepared(entry.name, progress).solution
+    return None
 
 
 def with_expression(motion: Motion, name: str, progress: Progress = no_progress) -> Motion:
