@@ -71,7 +71,7 @@ def test_it_holds_no_waste(zipped: Path) -> None:
     assert {name.partition("/")[0] for name in names} == {
         "__init__.py", "blender_manifest.toml", "character.npz", "core", "scene", "ui", "rigs", "backend",
     }  # fmt: skip
-    assert zipped.stat().st_size < 10_000_000
+    assert zipped.stat().st_size < 12_000_000  # two bodies, a painter, a head, speech rules: 10.7 MB
 
 
 def test_the_same_sources_give_the_same_zip(zipped: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -153,7 +153,7 @@ REFUSED: dict[str, tuple[Callable[[], bytes], str]] = {
     "bmp": (lambda: as_bytes(PHOTO, "BMP"), "is a BMP"),
     "heic": (lambda: b"\0\0\0\x18ftypheic" + bytes(300), "is a HEIC photo.*iPhone.*JPEG or PNG"),
     "pdf": (lambda: b"%PDF-1.7" + bytes(300), "is a PDF"),
-    "video": (lambda: b"\0\0\0\x18ftypisom" + bytes(300), "is a sound, not a photo"),
+    "video": (lambda: b"\0\0\0\x18ftypisom" + bytes(300), "is a sound or video, not a photo"),
     "text": (lambda: b"hello", "is no picture"),
     "empty": (lambda: b"", "is empty"),
     "truncated jpeg": (lambda: as_bytes(PHOTO, "JPEG")[:3000], "is damaged or incomplete"),
