@@ -386,7 +386,7 @@ def test_the_command(take: Path, person: Path, tmp_path: Path, capsys: pytest.Ca
         (["--size", "5"], "5 pixels for the longer side"),
         (["--to", "99"], "it has 5"),
         (["--audio", "none.wav"], "no sound at none.wav"),
-        (["--background", "#12"], "can't be read"),
+        (["--background", "#12"], "no colour"),
     ],
 )
 def test_the_command_complains_in_a_sentence(
