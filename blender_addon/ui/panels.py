@@ -17,13 +17,15 @@ from .session import session
 from .takes import DIALS, shown_take, take_file
 
 
-class _Panel:
+class SidebarPanel:
+    """Where all panels of the add-on are."""
+
     bl_space_type = "VIEW_3D"
     bl_region_type = "UI"
     bl_category = "VLOGGER"
 
 
-class VLOGGER_PT_animate(_Panel, bpy.types.Panel):
+class VLOGGER_PT_animate(SidebarPanel, bpy.types.Panel):
     """Sound, text and rig; the button; and what goes on."""
 
     bl_label = "VLOGGER"
@@ -75,7 +77,7 @@ class VLOGGER_PT_animate(_Panel, bpy.types.Panel):
         row.operator("vlogger.cancel", text="Cancelling …" if handle.cancelling else "Cancel (Esc)", icon="X")
 
 
-class VLOGGER_PT_style(_Panel, bpy.types.Panel):
+class VLOGGER_PT_style(SidebarPanel, bpy.types.Panel):
     """How the next take is performed."""
 
     bl_label = "Style of the Next Take"
@@ -107,7 +109,7 @@ def _take_icon(take: Any) -> str:
     return "ACTION"
 
 
-class VLOGGER_PT_takes(_Panel, bpy.types.Panel):
+class VLOGGER_PT_takes(SidebarPanel, bpy.types.Panel):
     """The takes of the rig, side by side."""
 
     bl_label = "Takes"
@@ -136,7 +138,7 @@ class VLOGGER_PT_takes(_Panel, bpy.types.Panel):
             row.operator("vlogger.make_again", icon="FILE_REFRESH")
 
 
-class VLOGGER_PT_dials(_Panel, bpy.types.Panel):
+class VLOGGER_PT_dials(SidebarPanel, bpy.types.Panel):
     """Dials that act on the take that is there."""
 
     bl_label = "Dials of This Take"

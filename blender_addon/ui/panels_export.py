@@ -9,15 +9,12 @@ import bpy
 from .drawing import draw_errand
 from .op_export import made_takes
 from .operator import rig_of
-from .panels import VLOGGER_PT_animate
+from .panels import SidebarPanel, VLOGGER_PT_animate
 
 
-class VLOGGER_PT_export(bpy.types.Panel):
+class VLOGGER_PT_export(SidebarPanel, bpy.types.Panel):
     """Takes as files for engines."""
 
-    bl_space_type = "VIEW_3D"
-    bl_region_type = "UI"
-    bl_category = "VLOGGER"
     bl_label = "Export"
     bl_parent_id = VLOGGER_PT_animate.__name__
     bl_options = {"DEFAULT_CLOSED"}

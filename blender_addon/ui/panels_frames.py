@@ -12,18 +12,15 @@ from ..scene.character import body_of
 from .drawing import draw_errand, draw_text
 from .op_frames import why_no_painter
 from .operator import rig_of
-from .panels import VLOGGER_PT_animate
+from .panels import SidebarPanel, VLOGGER_PT_animate
 from .portraits import PHOTO
 from .takes import shown_take
 from .wish import wanted_frames
 
 
-class VLOGGER_PT_frames(bpy.types.Panel):
+class VLOGGER_PT_frames(SidebarPanel, bpy.types.Panel):
     """Pictures of the shown take, as the scene's camera sees it."""
 
-    bl_space_type = "VIEW_3D"
-    bl_region_type = "UI"
-    bl_category = "VLOGGER"
     bl_label = "Frames"
     bl_parent_id = VLOGGER_PT_animate.__name__
     bl_options = {"DEFAULT_CLOSED"}

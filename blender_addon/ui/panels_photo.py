@@ -11,17 +11,14 @@ from ..core.portrait import AFFIRMED
 from .drawing import draw_errand, draw_text
 from .op_photo import how_well
 from .operator import rig_of
-from .panels import VLOGGER_PT_animate
+from .panels import SidebarPanel, VLOGGER_PT_animate
 from .portraits import portrait_of
 from .session import session
 
 
-class VLOGGER_PT_photo(bpy.types.Panel):
+class VLOGGER_PT_photo(SidebarPanel, bpy.types.Panel):
     """The person who performs the rig's takes in painted frames."""
 
-    bl_space_type = "VIEW_3D"
-    bl_region_type = "UI"
-    bl_category = "VLOGGER"
     bl_label = "Photo"
     bl_parent_id = VLOGGER_PT_animate.__name__
     bl_options = {"DEFAULT_CLOSED"}

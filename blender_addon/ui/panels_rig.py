@@ -8,7 +8,7 @@ import bpy
 
 from .drawing import draw_text
 from .operator import rig_of
-from .panels import VLOGGER_PT_animate
+from .panels import SidebarPanel, VLOGGER_PT_animate
 
 
 class VLOGGER_UL_bones(bpy.types.UIList):
@@ -46,12 +46,9 @@ class VLOGGER_UL_keys(bpy.types.UIList):
         return [self.bitflag_filter_item if one else 0 for one in shown], []
 
 
-class VLOGGER_PT_rig(bpy.types.Panel):
+class VLOGGER_PT_rig(SidebarPanel, bpy.types.Panel):
     """Which bones and shape keys perform what."""
 
-    bl_space_type = "VIEW_3D"
-    bl_region_type = "UI"
-    bl_category = "VLOGGER"
     bl_label = "Rig"
     bl_parent_id = VLOGGER_PT_animate.__name__
     bl_options = {"DEFAULT_CLOSED"}
