@@ -23,12 +23,13 @@ sys.path[:0] = [str(HERE.parents[1]), str(HERE.parents[1] / "tests" / "avatars")
 
 from by_smplx import by_smplx, turns_off  # noqa: E402
 from licensed_models import made  # noqa: E402
+from licensed_performances import performance, poses_of  # noqa: E402
 
 from vlogger_backend.avatars.licensed.body_model import BodyModel  # noqa: E402
 from vlogger_backend.avatars.licensed.carrying import Carried  # noqa: E402
 from vlogger_backend.avatars.licensed.posing import posed  # noqa: E402
 from vlogger_backend.avatars.licensed.preparing import prepare  # noqa: E402
-from vlogger_backend.avatars.licensed.solving import Performed, performed, weights_of  # noqa: E402
+from vlogger_backend.avatars.licensed.solving import performed, weights_of  # noqa: E402
 from vlogger_backend.motion.names import ARKIT_INDEX, ARKIT_NAMES  # noqa: E402
 
 MODELS = (("flame", 10), ("flame", 50), ("flame", 100), ("smplx", 10), ("smplx", 50), ("smplx", 100))
@@ -37,7 +38,6 @@ TAKE = 36_000  # ten minutes at 60 fps
 COLUMNS = (
     "prepare s", "off mm", "worst mm", "of mm", "seal mm", "in span mm", "joints deg", "take s", "back s", "back mm",
 )  # fmt: skip
-EYES = ("left_eye_smplhf", "right_eye_smplhf")
 
 
 def main() -> None:
@@ -89,22 +89,6 @@ def measured(model: BodyModel) -> list[float]:
     ]
 
 
-def performance(frames: int) -> NDArray[np.float64]:
-    """(frames, 52) weights without opposites, lips closed no further than the jaw is open."""
-    rng = np.random.default_rng(0)
-    weights = rng.random((frames, len(ARKIT_NAMES))) * (rng.random((frames, len(ARKIT_NAMES))) < 0.3)
-    opposites = [("jawLeft", "jawRight"), ("mouthLeft", "mouthRight")]
-    for side in ("Left", "Right"):
-        opposites += [
-            (f"eyeLook{one}{side}", f"eyeLook{other}{side}") for one, other in (("Up", "Down"), ("In", "Out"))
-        ]
-    for one, other in opposites:
-        weights[:, ARKIT_INDEX[other]] *= weights[:, ARKIT_INDEX[one]] == 0
-    weights[:, ARKIT_INDEX["mouthClose"]] *= weights[:, ARKIT_INDEX["jawOpen"]]
-    weights[:, ARKIT_INDEX["tongueOut"]] = 0
-    return weights
-
-
 def within_span(model: BodyModel, shapes: Carried, jaws: NDArray[np.float64]) -> NDArray[np.float64]:
     """(52, E) the expressions that come nearest to the carried shapes, without any regularisation or bound."""
     skin = shapes.share > 0
@@ -133,14 +117,6 @@ def unposed(
     blended = np.eye(3) + model.weights[numbers, joint][:, None, None] * turn
     shift = posed(model, poses)[numbers] - np.einsum("kab,kb->ka", blended, model.template[numbers])
     return np.asarray(np.linalg.solve(blended, (target - shift)[..., None])[..., 0])
-
-
-def poses_of(model: BodyModel, done: Performed, frame: int, poses: NDArray[np.float64]) -> NDArray[np.float64]:
-    poses = poses.copy()
-    poses[model.joints.index("jaw")] = done.jaw[frame]
-    for side, name in enumerate(EYES):
-        poses[model.joints.index(name)] = done.eyes[frame, side]
-    return poses
 
 
 def seal(model: BodyModel, expressions: NDArray[np.float64], jaws: NDArray[np.float64]) -> float:

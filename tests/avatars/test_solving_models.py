@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from by_smplx import Mesh, by_smplx, turns_off
 from licensed_models import made
+from licensed_performances import performance, poses_of
 from scipy.spatial.transform import Rotation
 
 from vlogger_backend.avatars.licensed.body_model import BodyModel
@@ -26,30 +27,6 @@ KINDS = [("flame", 10), ("flame", 50), ("flame", 100), ("smplx", 50)]
 def shapes_on(kind: str) -> Carried:
     model = made(kind, 10).model
     return carried(model, built_in_face(), registered(model, built_in_face()))
-
-
-def performance(frames: int, seed: int = 0) -> np.ndarray:
-    """(frames, 52) weights as faces have them: opposites not at once, lips closed no further than the jaw is open."""
-    rng = np.random.default_rng(seed)
-    weights = rng.random((frames, len(ARKIT_NAMES))) * (rng.random((frames, len(ARKIT_NAMES))) < 0.3)
-    opposites = [("jawLeft", "jawRight"), ("mouthLeft", "mouthRight")]
-    for side in ("Left", "Right"):
-        opposites += [
-            (f"eyeLook{one}{side}", f"eyeLook{other}{side}") for one, other in (("Up", "Down"), ("In", "Out"))
-        ]
-    for one, other in opposites:
-        weights[:, ARKIT_INDEX[other]] *= weights[:, ARKIT_INDEX[one]] == 0
-    weights[:, ARKIT_INDEX["mouthClose"]] *= weights[:, ARKIT_INDEX["jawOpen"]]
-    weights[:, ARKIT_INDEX["tongueOut"]] = 0
-    return weights
-
-
-def poses_of(model: BodyModel, done: Performed, frame: int, body: np.ndarray | None = None) -> np.ndarray:
-    poses = np.zeros((len(model.joints), 3)) if body is None else body.copy()
-    poses[model.joints.index("jaw")] = done.jaw[frame]
-    for side, name in enumerate(("left_eye_smplhf", "right_eye_smplhf")):
-        poses[model.joints.index(name)] = done.eyes[frame, side]
-    return poses
 
 
 def their_mesh(model: BodyModel, folder: Path) -> Mesh:
