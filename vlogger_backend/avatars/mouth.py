@@ -9,7 +9,7 @@ from scipy.special import expit
 
 from ..motion.names import ARKIT_INDEX
 from .anny_body import AnnyBody, Doubles
-from .avatar import Floats, Material
+from .avatar import Avatar, Floats, Ints, Material
 from .bake import jpeg
 from .parts import Part, base_part, chosen_faces, clipped
 
@@ -107,6 +107,13 @@ def _shade(width: int) -> Doubles:
     """What light, of sRGB, reaches the teeth's texture from left to right (width,)."""
     x = np.abs(np.linspace(-1, 1, width))
     return np.asarray(1 - 0.85 * np.clip((x - 0.16) / 0.5, 0, 1) ** 0.8)
+
+
+def lower_teeth(avatar: Avatar) -> Ints:
+    """The vertices (n,) of the teeth that go with the jaw."""
+    opening = avatar.morphs[ARKIT_INDEX["jawOpen"]]
+    moved = opening.vertices[np.abs(opening.offsets).max(axis=1) > 1e-4]
+    return np.asarray(np.intersect1d(avatar.faces_of("teeth"), moved), np.int32)
 
 
 def evenly_lit(teeth: Floats) -> Floats:

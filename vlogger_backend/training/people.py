@@ -11,8 +11,7 @@ from scipy import ndimage
 
 from ..avatars.avatar import Avatar, Floats, Material
 from ..avatars.bake import jpeg, png
-from ..avatars.mouth import evenly_lit
-from ..motion.names import ARKIT_INDEX
+from ..avatars.mouth import evenly_lit, lower_teeth
 from ..portraits.head import load_head
 from ..renderers.builtin.colour import linear, srgb
 from ..renderers.lighting import Lighting
@@ -168,8 +167,7 @@ def _teeth(avatar: Avatar, vertices: NDArray[np.float64], rng: np.random.Generat
     """Upper teeth that show more or less, lower ones too, arches that are wider or narrower."""
     vertices = vertices.copy()
     used = np.unique(avatar.faces_of("teeth"))
-    opening = avatar.morphs[ARKIT_INDEX["jawOpen"]]
-    lower = np.isin(used, opening.vertices[np.abs(opening.offsets).max(axis=1) > 1e-4])
+    lower = np.isin(used, lower_teeth(avatar))
     for chosen, drop in ((used[~lower], rng.uniform(-0.0005, 0.0055)), (used[lower], rng.normal(0, 0.0012))):
         middle = vertices[chosen].mean(axis=0)
         vertices[chosen] = middle + (vertices[chosen] - middle) * (rng.normal(1, 0.05), rng.normal(1, 0.06), 1.0)

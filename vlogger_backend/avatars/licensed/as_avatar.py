@@ -93,14 +93,15 @@ def _weights(model: BodyModel) -> Floats:
 
 def _joints(model: BodyModel, own: Doubles) -> Floats:
     """Our joints (55, 3): the model's, and for those that it lacks the built-in avatar's."""
-    joints = load_avatar().joints.astype(np.float32).copy()
+    built_in = load_avatar().joints
+    joints = built_in.astype(np.float32).copy()
     for name, place in zip(model.joints, own, strict=True):
         if name and (model.kind != "flame" or name in _BY_MORPHS):
             joints[JOINT_INDEX[name]] = place
     if model.kind == "smplh":  # whose face has no joints: they stay with the head
         head = JOINT_INDEX["head"]
         for name in _BY_MORPHS:
-            joints[JOINT_INDEX[name]] += joints[head] - load_avatar().joints[head]
+            joints[JOINT_INDEX[name]] += joints[head] - built_in[head]
     return joints
 
 

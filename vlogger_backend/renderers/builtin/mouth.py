@@ -8,10 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from ...avatars.avatar import Avatar, Floats
-from ...avatars.mouth import evenly_lit
+from ...avatars.avatar import Avatar, Floats, Ints
+from ...avatars.mouth import evenly_lit, lower_teeth
 from ...camera import Doubles
-from ...motion.names import ARKIT_INDEX
 from ...portraits.head import load_head
 from ...portraits.landmarks import INNER_LIPS, OUTER_LIPS, UPPER_LIP
 from .colour import linear, srgb
@@ -58,21 +57,20 @@ def _own(name: str, avatar: Avatar, light: Doubles) -> Organ:
     chosen = avatar.face_material == [m.name for m in avatar.materials].index(name)
     used, numbered = np.unique(avatar.faces[chosen], return_inverse=True)
     flesh = avatar_flesh(avatar, used.astype(np.int32))
-    flesh = _peeping(flesh, avatar) if name == "teeth" else _shallow(flesh, avatar)
+    flesh = _peeping(flesh, used, avatar) if name == "teeth" else _shallow(flesh, avatar)
     colour = np.full((8, 8, 3), _FLESH[name]) if name in _FLESH else _tooth_texture(avatar)
     faces = numbered.reshape(-1, 3).astype(np.int32)
     picture = opaque(srgb(colour * light))
     return Organ(name, flesh, faces, flat(vertex_uv(avatar, chosen, used)), picture, np.ones(len(used), np.float32))
 
 
-def _peeping(teeth: Flesh, avatar: Avatar) -> Flesh:
-    """The teeth with the upper ones low enough to be seen when the lips part.
+def _peeping(teeth: Flesh, used: Ints, avatar: Avatar) -> Flesh:
+    """The teeth, vertices `used` (n,) of the avatar, with the upper ones low enough to be seen when the lips part.
 
     At rest, with parted lips, 2 to 3 mm of them show (Vig and Brundo, "The kinetics of anterior tooth display", 1978).
     """
     lip = float((load_head().landmarks[[UPPER_LIP]] @ avatar.vertices)[0, 1])
-    opened = teeth.morphs[:, [ARKIT_INDEX["jawOpen"]]].toarray().reshape(-1, 3)
-    upper = np.abs(opened).max(axis=1) < 1e-4
+    upper = ~np.isin(used, lower_teeth(avatar))
     rest = teeth.rest.copy()
     rest[upper, 1] += min(0.0, lip - _DISPLAY - float(rest[upper, 1].min()))
     return replace(teeth, rest=rest)
