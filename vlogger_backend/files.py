@@ -123,15 +123,10 @@ def write_npz(path: Path, arrays: Mapping[str, NDArray[Any]], packed: bool = Tru
     """
     import numpy as np
 
-    with (
-        writing(path) as temporary,
-        zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as file,
-    ):
+    method = zipfile.ZIP_DEFLATED if packed else zipfile.ZIP_STORED
+    with writing(path) as temporary, zipfile.ZipFile(temporary, "w", method) as file:
         for name, array in arrays.items():
-            entry = npz_entry(name)
-            if not packed:
-                entry.compress_type = zipfile.ZIP_STORED
-            with file.open(entry, "w", force_zip64=not packed) as stream:
+            with file.open(npz_entry(name), "w", force_zip64=not packed) as stream:
                 np.lib.format.write_array(stream, np.asarray(array), allow_pickle=False)  # type: ignore[no-untyped-call]
 
 
@@ -167,11 +162,10 @@ def _check_header(name: str, size: int, stream: IO[bytes]) -> None:
         raise ValueError(f"its {name} claims to be an array of {shape}")
 
 
-def npz_entry(name: str) -> zipfile.ZipInfo:
-    """The place of an array in a `.npz`. It has no clock, so that the same arrays are the same bytes."""
-    entry = zipfile.ZipInfo(f"{name}.npy", date_time=(1980, 1, 1, 0, 0, 0))
-    entry.compress_type = zipfile.ZIP_DEFLATED
-    return entry
+def npz_entry(name: str) -> str:
+    """An array's place in a `.npz`, for `ZipFile.open`, which gives it the archive's compression and no clock: the same
+    arrays are the same bytes. (Of a ZipInfo it would not heed the level.)"""
+    return f"{name}.npy"
 
 
 def cannot_write(path: Path, error: OSError) -> InputError:
