@@ -1,6 +1,7 @@
 """What is found out about a registered model is found out once."""
 
 import json
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ from licensed_files import small_model, write_model
 from licensed_models import made
 
 from vlogger_backend.avatars.licensed import preparing, shelf
+from vlogger_backend.avatars.licensed.head import Registration
 from vlogger_backend.cli import main
 from vlogger_backend.errors import InputError
 from vlogger_backend.motion.names import ARKIT_INDEX, ARKIT_NAMES
@@ -45,15 +47,26 @@ def test_a_registered_model_is_prepared_once_and_again_if_the_cache_is_damaged(
     again = preparing.prepared(name, lambda text, _: said.append(text))
     assert not said
     assert np.array_equal(again.solution.expressions, first.solution.expressions)
+    assert abs(again.registration.source - first.registration.source).max() == 0
+    for field in fields(Registration):
+        if field.name != "source":
+            kept_one, one = (getattr(each.registration, field.name) for each in (again, first))
+            assert np.array_equal(kept_one, one), field.name
 
     kept.write_bytes(whole[: len(whole) // 2])
     preparing.prepared(name)
     assert kept.read_bytes() == whole
 
+    beside = tmp_path / "flame_static_embedding.pkl"
+    beside.write_bytes(beside.read_bytes() + b"!")  # behind the pickle's end
+    said.clear()
+    preparing.prepared(name, lambda text, _: said.append(text))
+    assert said, "other landmarks are another registration"
+
 
 @pytest.mark.parametrize("damage", [b"", b"no zip at all", b"PK\x03\x04" + bytes(200)])
 def test_a_damaged_cache_asks_for_the_model(damage: bytes) -> None:
-    path = preparing.kept_folder() / f"{preparing._key('a' * 64)}.npz"
+    path = preparing.kept_folder() / f"{preparing._key('a' * 64, '')}.npz"
     path.parent.mkdir(parents=True)
     path.write_bytes(damage)
     with pytest.raises(InputError, match="is asked for"):

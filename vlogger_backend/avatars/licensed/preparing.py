@@ -1,4 +1,7 @@
-"""All that is found out about a model once: its ARKit shapes and their solution, kept in the user's cache folder."""
+"""All that is found out about a model once: where the built-in face is on it, its ARKit shapes and their solution.
+
+It is kept in the user's cache folder.
+"""
 
 from __future__ import annotations
 
@@ -12,26 +15,32 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
 from ... import __version__
 from ...errors import InputError
 from ...files import UNREADABLE, read_npz, remove_leftovers, write_npz
 from ...folders import cache_folder
 from ...motion.names import ARKIT_NAMES
+from ...motion.take import hash_of
 from ...progress import Progress, no_progress
 from .body_model import BodyModel
 from .built_in import built_in_face
 from .carrying import Carried, carried
-from .head import registered
+from .head import Registration, registered
+from .reading import landmark_file
 from .solving import Solution, solved
 
-_FORMAT = 1
+_FORMAT = 2
+_SOURCE = ("data", "indices", "indptr")
+"""The arrays of a sparse matrix by rows."""
 
 
 @dataclass(frozen=True, eq=False)
 class Prepared:
-    """The ARKit shapes on a model's head, and what the model does for each."""
+    """Where the built-in face is on a model's head, the ARKit shapes there, and what the model does for each."""
 
+    registration: Registration
     shapes: Carried
     solution: Solution
 
@@ -45,15 +54,19 @@ def prepared(name: str, progress: Progress = no_progress) -> Prepared:
     from . import shelf
 
     entry = shelf.find(name)
-    return kept(entry.sha256, lambda: shelf.open_model(name), progress)
+    beside = landmark_file(Path(entry.path)) if entry.kind == "flame" else None
+    return kept(entry.sha256, lambda: shelf.open_model(name), progress, hash_of(beside) if beside else "")
 
 
-def kept(sha256: str, open_model: Callable[[], BodyModel], progress: Progress = no_progress) -> Prepared:
-    """What is known of the model whose file has this hash; `open_model` is asked for it only if that is nothing yet.
+def kept(
+    sha256: str, open_model: Callable[[], BodyModel], progress: Progress = no_progress, landmarks: str = ""
+) -> Prepared:
+    """What is known of the model whose file has this hash, and whose landmarks are of a file with the hash
+    `landmarks` if that isn't empty; `open_model` is asked for it only if that is nothing yet.
 
     A damaged file of the cache is made again.
     """
-    path = kept_folder() / f"{_key(sha256)}.npz"
+    path = kept_folder() / f"{_key(sha256, landmarks)}.npz"
     try:
         return _read(path)
     except UNREADABLE:
@@ -86,7 +99,7 @@ def prepare(model: BodyModel, progress: Progress = no_progress) -> Prepared:
     progress(f"Carrying the face's shapes to {model.title}", 0.7)
     shapes = carried(model, face, there)
     progress(f"Solving them as expressions of {model.title}", 0.9)
-    outcome = Prepared(shapes, solved(model, shapes))
+    outcome = Prepared(there, shapes, solved(model, shapes))
     progress(f"{model.title} is prepared", 1.0)
     return outcome
 
@@ -96,26 +109,31 @@ def kept_folder() -> Path:
     return cache_folder() / "models"
 
 
-def _key(sha256: str) -> str:
-    made_by = {"model": sha256, "format": _FORMAT, "vlogger": __version__}
+def _key(sha256: str, landmarks: str) -> str:
+    made_by = {"model": sha256, "landmarks": landmarks, "format": _FORMAT, "vlogger": __version__}
     return hashlib.sha256(json.dumps(made_by, sort_keys=True).encode()).hexdigest()[:24]
 
 
-_FIELDS = tuple(field.name for part in (Carried, Solution) for field in fields(part))
+_FIELDS = tuple(field.name for part in (Registration, Carried, Solution) for field in fields(part))
+_ARRAYS = (*(name for name in _FIELDS if name != "source"), *(f"source_{part}" for part in _SOURCE))
 
 
 def _arrays(outcome: Prepared) -> dict[str, NDArray[Any]]:
-    arrays = {**vars(outcome.shapes), **vars(outcome.solution)}
-    return arrays | {"numbers": outcome.shapes.numbers.astype(np.int32), "shapes": outcome.shapes.shapes.astype("f4")}
+    arrays = {**vars(outcome.registration), **vars(outcome.shapes), **vars(outcome.solution)}
+    source = arrays.pop("source")
+    rows = {f"source_{part}": getattr(source, part) for part in _SOURCE}
+    return arrays | rows | {"numbers": arrays["numbers"].astype(np.int32), "shapes": arrays["shapes"].astype("f4")}
 
 
 def _read(path: Path) -> Prepared:
     """Raises any of `UNREADABLE` if the file is not there, damaged or no such thing."""
-    arrays = {name: array.astype(np.float64) for name, array in read_npz(path, _FIELDS).items()}
-    vertices, components = len(arrays["numbers"]), arrays["expressions"].shape[1]
-    count = len(ARKIT_NAMES)
+    arrays = {name: array.astype(np.float64) for name, array in read_npz(path, _ARRAYS).items()}
+    vertices, points, components = len(arrays["numbers"]), len(arrays["laid"]), arrays["expressions"].shape[1]
+    count, entries = len(ARKIT_NAMES), len(arrays["source_data"])
     expected = {
-        "numbers": (vertices,), "shapes": (count, vertices, 3), "share": (vertices,),
+        "numbers": (vertices,), "faces": (len(arrays["faces"]), 3), "laid": (points, 3), "trust": (vertices,),
+        "eyes": (2, 3), "scale": (), "source_data": (entries,), "source_indices": (entries,),
+        "source_indptr": (vertices + 1,), "shapes": (count, vertices, 3), "share": (vertices,),
         "expressions": (count, components), "jaws": (count, 3), "metric": (components + 3, components + 3),
         "mean": (count,), "worst": (count,), "moved": (count,),
     }  # fmt: skip
@@ -123,7 +141,15 @@ def _read(path: Path) -> Prepared:
         if arrays[name].shape != shape or not np.isfinite(arrays[name]).all():
             raise ValueError(f"{path} has no such {name} as it should")
     numbers = arrays["numbers"].astype(np.intp)
+    data, indices, starts = (arrays.pop(f"source_{part}") for part in _SOURCE)
+    source = sparse.csr_matrix((data, indices.astype(np.int32), starts.astype(np.int32)), (vertices, points))
+    source.check_format()
+    there = Registration(
+        numbers, arrays["faces"].astype(np.int32), arrays["laid"], source, arrays["trust"], arrays["eyes"],
+        float(arrays["scale"]),
+    )  # fmt: skip
     return Prepared(
+        there,
         Carried(numbers, arrays["shapes"], arrays["share"]),
         Solution(*(arrays[field.name] for field in fields(Solution))),
     )

@@ -247,17 +247,18 @@ class _Checked:
         return LandmarkEmbedding(self._whole("lmk_faces_idx", triangles, len(self._arrays["f"])), shares)
 
 
+def landmark_file(path: Path) -> Path | None:
+    """The file of landmarks that lies beside a FLAME file, if one does."""
+    return next((beside for name in _EMBEDDINGS if (beside := path.with_name(name)).is_file()), None)
+
+
 def _landmarks_beside(path: Path) -> dict[str, Any]:
-    for file, names in _EMBEDDINGS.items():
-        beside = path.with_name(file)
-        if beside.is_file():
-            embedding = read_pickle(beside, names)
-            return {
-                name: np.squeeze(embedding[own])
-                for name, own in zip(_LANDMARKS, names, strict=True)
-                if own in embedding
-            }
-    return {}
+    beside = landmark_file(path)
+    if beside is None:
+        return {}
+    names = _EMBEDDINGS[beside.name]
+    embedding = read_pickle(beside, names)
+    return {name: np.squeeze(embedding[own]) for name, own in zip(_LANDMARKS, names, strict=True) if own in embedding}
 
 
 def title_of(path: Path, kind: Kind) -> str:
