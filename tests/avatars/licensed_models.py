@@ -15,7 +15,7 @@ from scipy.sparse.csgraph import dijkstra
 from scipy.spatial.transform import Rotation
 
 from vlogger_backend.avatars.licensed.body_model import BodyModel, LandmarkEmbedding
-from vlogger_backend.motion.names import ARKIT_INDEX, ARKIT_NAMES, JOINT_INDEX, JOINT_NAMES, JOINT_PARENTS
+from vlogger_backend.motion.names import ARKIT_INDEX, ARKIT_NAMES, EYE_JOINTS, JOINT_INDEX, JOINT_NAMES, JOINT_PARENTS
 from vlogger_backend.portraits.head import load_head
 
 IBUG = (
@@ -29,7 +29,6 @@ IBUG = (
 _RINGS, _SEGMENTS = 16, 34
 _EYE_VERTICES = _RINGS * _SEGMENTS + 2
 _SIZES = {"flame": 5023, "smplx": 10475}
-_EYES = ("left_eye_smplhf", "right_eye_smplhf")
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,7 +126,7 @@ def _base(kind: Literal["flame", "smplx"], seed: int) -> _Base:
         offsets[:count] = skin @ dense
 
     joints = avatar.joints.astype(np.float64)
-    joints[[JOINT_INDEX[name] for name in _EYES]] = centres
+    joints[[JOINT_INDEX[name] for name in EYE_JOINTS]] = centres
     jaw = _jaw_share(template, arkit, joints[JOINT_INDEX["jaw"]])
     if kind == "smplx":
         rest = sparse.csr_matrix(
@@ -140,14 +139,14 @@ def _base(kind: Literal["flame", "smplx"], seed: int) -> _Base:
         weights = np.asarray((source @ rest).todense(), np.float64)
         parents, called = np.array(JOINT_PARENTS, np.int32), JOINT_NAMES
     else:
-        joints = joints[[JOINT_INDEX[name] for name in ("neck", "head", "jaw", *_EYES)]]
+        joints = joints[[JOINT_INDEX[name] for name in ("neck", "head", "jaw", *EYE_JOINTS)]]
         up = np.clip((template[:, 1] - joints[0, 1]) / 0.06, 0, 1)
         weights = np.column_stack([1 - up, up, np.zeros((len(up), 3))])
-        parents, called = np.array([-1, 0, 1, 1, 1], np.int32), ("", "neck", "jaw", *_EYES)
+        parents, called = np.array([-1, 0, 1, 1, 1], np.int32), ("", "neck", "jaw", *EYE_JOINTS)
     weights *= (1 - jaw)[:, None] / np.maximum(weights.sum(axis=1, keepdims=True), 1e-9)
     weights[:, called.index("jaw")] = jaw
     weights[count:] = 0
-    for side, name in enumerate(_EYES):
+    for side, name in enumerate(EYE_JOINTS):
         weights[count + side * _EYE_VERTICES : count + (side + 1) * _EYE_VERTICES, called.index(name)] = 1
     shift = np.array([0.003, 0.25, 0.02]) - (joints[0] if kind == "flame" else joints[0] * (1, 1.2, 1))
     template, joints = template + shift, joints + shift
@@ -296,7 +295,7 @@ def _regressor(template: np.ndarray, joints: np.ndarray, skin: int) -> sparse.cs
         near = np.argsort(((template[:skin] - joint) ** 2).sum(axis=1))[:60]
         equations = np.column_stack([template[near], np.ones(len(near))]).T
         row[near] = np.linalg.lstsq(equations, np.append(joint, 1), rcond=None)[0]
-    eyes = (3, 4) if len(joints) == 5 else tuple(JOINT_INDEX[name] for name in _EYES)
+    eyes = (3, 4) if len(joints) == 5 else tuple(JOINT_INDEX[name] for name in EYE_JOINTS)
     for side, eye in enumerate(eyes):
         rows[eye] = 0
         rows[eye, skin + side * _EYE_VERTICES : skin + (side + 1) * _EYE_VERTICES] = 1 / _EYE_VERTICES

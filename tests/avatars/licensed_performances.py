@@ -4,7 +4,7 @@ import numpy as np
 
 from vlogger_backend.avatars.licensed.body_model import BodyModel
 from vlogger_backend.avatars.licensed.solving import Performed
-from vlogger_backend.motion.names import ARKIT_INDEX, ARKIT_NAMES
+from vlogger_backend.motion.names import ARKIT_INDEX, ARKIT_NAMES, EYE_JOINTS
 
 
 def performance(frames: int, seed: int = 0) -> np.ndarray:
@@ -26,6 +26,6 @@ def performance(frames: int, seed: int = 0) -> np.ndarray:
 def poses_of(model: BodyModel, done: Performed, frame: int, body: np.ndarray | None = None) -> np.ndarray:
     poses = np.zeros((len(model.joints), 3)) if body is None else body.copy()
     poses[model.joints.index("jaw")] = done.jaw[frame]
-    for side, name in enumerate(("left_eye_smplhf", "right_eye_smplhf")):
+    for side, name in enumerate(EYE_JOINTS):
         poses[model.joints.index(name)] = done.eyes[frame, side]
     return poses

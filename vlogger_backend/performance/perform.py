@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from ..motion.motion import Motion
-from ..motion.names import ARKIT_INDEX, ARKIT_NAMES, JOINT_INDEX, JOINT_NAMES
+from ..motion.names import ARKIT_INDEX, ARKIT_NAMES, EYE_JOINTS, JOINT_INDEX, JOINT_NAMES
 from ..motion.speech import Speech
 from ..progress import Progress, no_progress
 from ..request import Style
@@ -81,7 +81,7 @@ class Performance:
             else:
                 poses[:, JOINT_INDEX[name]] = rotvec
         poses[:, JOINT_INDEX["jaw"], 0] = JAW_OPEN * face[:, ARKIT_INDEX["jawOpen"]]
-        for name in ("left_eye_smplhf", "right_eye_smplhf"):
+        for name in EYE_JOINTS:
             poses[:, JOINT_INDEX[name]] = eye_rotation(eyes)
         return Motion(
             fps=fps,

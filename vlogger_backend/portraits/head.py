@@ -16,7 +16,7 @@ from scipy.spatial import cKDTree
 from ..avatars.avatar import Avatar
 from ..avatars.library import load_avatar
 from ..files import write_npz
-from ..motion.names import JOINT_INDEX
+from ..motion.names import EYE_JOINTS, JOINT_INDEX
 
 Doubles = NDArray[np.float64]
 Numbers = NDArray[np.intp]
@@ -131,7 +131,7 @@ def save_head(arrays: Mapping[str, NDArray[Any]], path: Path = SHIPPED) -> None:
 
 def eye_centres(avatar: Avatar) -> Doubles:
     """(2, 3) of the avatar's own eyeballs, left and right."""
-    return avatar.joints[[JOINT_INDEX["left_eye_smplhf"], JOINT_INDEX["right_eye_smplhf"]]].astype(np.float64)
+    return avatar.joints[[JOINT_INDEX[name] for name in EYE_JOINTS]].astype(np.float64)
 
 
 def head_weights(avatar: Avatar) -> Doubles:

@@ -14,7 +14,7 @@ from ..avatars.avatar import Avatar
 from ..avatars.licensed.solving import Solution
 from ..avatars.posing import posed_vertices
 from ..files import writing
-from ..motion.names import ARKIT_INDEX, ARKIT_NAMES, JOINT_INDEX, JOINT_NAMES
+from ..motion.names import ARKIT_INDEX, ARKIT_NAMES, EYE_JOINTS, JOINT_INDEX, JOINT_NAMES
 from ..progress import Progress, no_progress
 from .compositing import over
 from .stage import Picture, Stage
@@ -57,7 +57,7 @@ def _pictures(head: Avatar) -> Iterator[Picture]:
     weights[1 + ARKIT_INDEX["mouthClose"], ARKIT_INDEX["jawOpen"]] = 1
     still = np.zeros((len(JOINT_NAMES), 3))
     camera = np.eye(4)
-    camera[:3, 3] = head.joints[[JOINT_INDEX["left_eye_smplhf"], JOINT_INDEX["right_eye_smplhf"]]].mean(axis=0)
+    camera[:3, 3] = head.joints[[JOINT_INDEX[name] for name in EYE_JOINTS]].mean(axis=0)
     camera[:3, 3] += (0, -_BELOW_EYES, _AWAY)
     wall: NDArray[np.uint8] = np.full((_SIZE[1], _SIZE[0], 3), _WALL, np.uint8)
     with closing(Stage(head)) as stage:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ...motion.names import ARKIT_INDEX, ARKIT_NAMES, JOINT_INDEX, JOINT_NAMES
+from ...motion.names import ARKIT_INDEX, ARKIT_NAMES, EYE_JOINTS, JOINT_INDEX, JOINT_NAMES
 from ...progress import Progress, no_progress
 from ..avatar import Avatar, Floats, Material, Morph
 from ..library import load_avatar
@@ -21,7 +21,7 @@ _WHITE = Material("eyes", (0.80, 0.78, 0.76, 1.0), 0.3)
 _IRIS = Material("iris", (0.05, 0.04, 0.03, 1.0), 0.2)
 _IRIS_EDGE = np.cos(np.radians(28))
 """Of the angle between where an eye looks and where a vertex of its ball is, up to which that is iris."""
-_BY_MORPHS = ("jaw", "left_eye_smplhf", "right_eye_smplhf")
+_BY_MORPHS = ("jaw", *EYE_JOINTS)
 """Joints that move no vertex of an Avatar, whose morphs do it; what hangs on them hangs on the head."""
 _LEAST = 1e-5
 """Metres: what a morph moves less, it doesn't move."""
@@ -69,10 +69,8 @@ def _shift(model: BodyModel, rest: Doubles, own: Doubles) -> Doubles:
     """What brings the soles to the ground, or a head to where the built-in avatar's eyes are."""
     if model.kind != "flame":
         return np.array([0.0, -rest[:, 1].min(), 0.0])
-    eyes = [load_avatar().joints[JOINT_INDEX[name]] for name in _BY_MORPHS[1:]]
-    return np.asarray(
-        np.mean(eyes, axis=0) - np.mean([own[model.joints.index(name)] for name in _BY_MORPHS[1:]], axis=0)
-    )
+    eyes = [load_avatar().joints[JOINT_INDEX[name]] for name in EYE_JOINTS]
+    return np.asarray(np.mean(eyes, axis=0) - np.mean([own[model.joints.index(name)] for name in EYE_JOINTS], axis=0))
 
 
 def _carrier(model: BodyModel, joint: int) -> str:
@@ -133,7 +131,7 @@ def _materials(model: BodyModel, rest: Doubles, own: Doubles) -> tuple[NDArray[n
     middles = rest[model.faces].mean(axis=1)
     on_face = _share(model, ("head", "jaw") if model.kind != "flame" else ("", "neck", "jaw"))
     material = np.where(on_face > 0.5, 1, 0)
-    for name in _BY_MORPHS[1:]:
+    for name in EYE_JOINTS:
         if name not in model.joints:
             continue
         ball = _share(model, (name,)) > 0.5

@@ -8,7 +8,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from ...motion.names import ARKIT_INDEX, ARKIT_NAMES, JOINT_INDEX
+from ...motion.names import ARKIT_INDEX, ARKIT_NAMES, EYE_JOINTS, JOINT_INDEX
 from ..library import load_avatar
 from ..posing import rotation_matrices
 from .body_model import Doubles, Ints
@@ -88,7 +88,7 @@ def built_in_face() -> Face:
         shapes=shapes,
         landmarks=landmarks,
         at=_nearest(vertices, outside, jaw, landmarks),
-        eyes=joints[[JOINT_INDEX["left_eye_smplhf"], JOINT_INDEX["right_eye_smplhf"]]],
+        eyes=joints[[JOINT_INDEX[name] for name in EYE_JOINTS]],
     )
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from ...errors import InputError
 from ...motion.motion import Motion
-from ...motion.names import JOINT_INDEX
+from ...motion.names import EYE_JOINTS, JOINT_INDEX
 from ...motion.take import Take
 from ...progress import Progress, no_progress
 from ...request import Body
@@ -18,7 +18,7 @@ from .preparing import prepared
 from .solving import Performed, Solution, performed, weights_of
 
 _JAW = JOINT_INDEX["jaw"]
-_EYES = [JOINT_INDEX["left_eye_smplhf"], JOINT_INDEX["right_eye_smplhf"]]
+_EYES = [JOINT_INDEX[name] for name in EYE_JOINTS]
 
 
 def face_for(body: Body | str, progress: Progress = no_progress) -> tuple[str, Solution] | None:

@@ -17,6 +17,7 @@ from scipy import sparse
 from scipy.sparse.linalg import splu
 
 from ...errors import InputError
+from ...motion.names import EYE_JOINTS
 from ..parts import vertex_normals
 from ..similarity import similarity
 from .body_model import BodyModel, Doubles, Ints
@@ -115,12 +116,13 @@ def eye_joints(model: BodyModel) -> tuple[int, int]:
 
     Raises InputError if the model has none, or no jaw.
     """
-    for name in ("jaw", "left_eye_smplhf", "right_eye_smplhf"):
+    for name in ("jaw", *EYE_JOINTS):
         if name not in model.joints:
             raise InputError(
                 f"{model.title} has no joints for jaw and eyes, so it has no expression; use a SMPL-X or FLAME file."
             )
-    return model.joints.index("left_eye_smplhf"), model.joints.index("right_eye_smplhf")
+    left, right = map(model.joints.index, EYE_JOINTS)
+    return left, right
 
 
 def _head_of(model: BodyModel) -> tuple[NDArray[np.intp], Ints]:
