@@ -29,7 +29,7 @@ def degrees_aside(scene: Scene) -> Doubles:
         turned = turned @ rotation_matrices(motion.poses[frames, joint])
         before = avatar.joints[joint]
     place = place + turned @ (face - before)
-    (taken_from,) = fit.camera.over(1)[0][:, :3, 3]
+    taken_from = fit.camera.pinhole().pose[:3, 3]
     seen_from = scene.camera.over(len(place))[0][:, :3, 3]
     away = np.einsum("nji,nj->ni", turned, seen_from - place)
     cosines = away @ (taken_from - face) / (np.linalg.norm(away, axis=1) * np.linalg.norm(taken_from - face))

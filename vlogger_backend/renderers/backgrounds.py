@@ -89,8 +89,8 @@ class Plate:
     """
 
     def __init__(self, portrait: Portrait, size: tuple[int, int]) -> None:
-        camera = portrait.fit.camera
-        (self._pose,), (self._field,) = camera.over(1)
+        taken = portrait.fit.camera.pinhole()
+        self._pose, self._field = taken.pose, taken.field
         self._plate = portrait.background
         self._size = size
         self._away = away_from_head(portrait.fit) + _BEHIND

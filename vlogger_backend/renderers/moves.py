@@ -39,20 +39,20 @@ def shot_camera(portrait: Portrait, painting: Painting, fps: float, first: int, 
         painting.camera.over(last - first + 1)
         return painting.camera
     own = portrait.fit.camera
-    poses, fields = own.over(1)
+    still = own.pinhole()
     size = even_size((own.width, own.height), painting.longest)
     if painting.camera is None:
-        return Camera.of(size, poses[0], float(fields[0]))
+        return Camera.of(size, still.pose, still.field)
     times = np.arange(first, last + 1) / fps
-    moved = _moved(painting.camera, poses[0], away_from_head(portrait.fit), times, painting.seed)
-    return Camera.of(size, moved, float(fields[0]))
+    moved = _moved(painting.camera, still.pose, away_from_head(portrait.fit), times, painting.seed)
+    return Camera.of(size, moved, still.field)
 
 
 def away_from_head(fit: Fit) -> float:
     """Metres from the photo's camera to the head, along its axis."""
     from ..avatars.library import load_avatar
 
-    (pose,), _ = fit.camera.over(1)
+    pose = fit.camera.pinhole().pose
     face = fit.vertices[np.unique(load_avatar().faces_of("face"))].mean(axis=0)
     return max(0.05, -float((face - pose[:3, 3]) @ pose[:3, 2]))
 

@@ -52,14 +52,14 @@ def render_views(
 
     Raises InputError if no OpenGL can be opened.
     """
-    cameras = [framing(avatar, view.size, view.shot).over(1) for view in views]
+    cameras = [framing(avatar, view.size, view.shot).pinhole() for view in views]
     backdrops = [_backdrop(view.size) for view in views]
     with closing(Stage(avatar)) as stage:
         for frame in range(len(motion)):
             stage.pose(posed_vertices(avatar, motion.poses[frame], motion.trans[frame], motion.arkit[frame]))
             yield [
-                over(stage.draw(view.size, poses[0], float(fields[0])), backdrop)
-                for view, (poses, fields), backdrop in zip(views, cameras, backdrops, strict=True)
+                over(stage.draw(camera.size, camera.pose, camera.field), backdrop)
+                for camera, backdrop in zip(cameras, backdrops, strict=True)
             ]
             progress("Drawing the preview", (frame + 1) / len(motion))
 

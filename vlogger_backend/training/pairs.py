@@ -81,7 +81,7 @@ def random_pairs(rng: np.random.Generator, motions: list[Motion], frames: int) -
     photo_arkit = _expression(rng, motions) * rng.choice([0.0, 0.5, 1.0])
     photo_arkit[_BLINKS] *= 0.2
     camera = _camera(rng)
-    poses, fields = camera.over(1)
+    view = camera.pinhole()
     with closing(Stage(person.avatar)) as stage:
         photo = _drawn(stage, person, camera, _still(), photo_arkit)
         portrait = _portrait(rng, person, camera, photo_arkit, photo)
@@ -93,7 +93,7 @@ def random_pairs(rng: np.random.Generator, motions: list[Motion], frames: int) -
                 arkit, turned = _expression(rng, motions), _turned(rng)
                 error = np.where(rng.uniform(size=52) < 0.3, rng.normal(0, 0.04, 52), 0)
                 shown = np.clip(arkit + error * (arkit > 0.02), 0, 1).astype(np.float32)
-                frame = puppet.frame(turned, still, shown, poses[0], float(fields[0]))
+                frame = puppet.frame(turned, still, shown, view.pose, view.field)
                 truth = _drawn(stage, person, camera, turned, arkit)
                 found.append(_patches(frame, portrait, truth))
     before, parts, worn, after = (np.stack(values) for values in zip(*found, strict=True))
@@ -157,7 +157,7 @@ def _camera(rng: np.random.Generator) -> Camera:
 
 def _drawn(stage: Stage, person: Person, camera: Camera, poses: Floats, arkit: Floats) -> Floats:
     """The person (H, W, 4): sRGB times alpha, and alpha, 0 to 1."""
-    pose, field = camera.over(1)[0][0], float(camera.over(1)[1][0])
+    view = camera.pinhole()
     vertices = posed_vertices(person.avatar, poses, np.zeros(3, np.float32), arkit)
     stage.pose(vertices)
     lips = load_head().landmarks[list(INNER_LIPS)] @ vertices
@@ -168,7 +168,7 @@ def _drawn(stage: Stage, person: Person, camera: Camera, poses: Floats, arkit: F
     (x, y, z), (right, up, forward) = middle.tolist(), half.tolist()
     opening = Opening((x, y, z), (right, up, forward), max(float(area), 1e-6))
     stage.lighting = replace(person.light, opening=opening)
-    return stage.draw((camera.width, camera.height), pose, field).astype(np.float32) / 255
+    return stage.draw(view.size, view.pose, view.field).astype(np.float32) / 255
 
 
 def _portrait(rng: np.random.Generator, person: Person, camera: Camera, arkit: Floats, drawn: Floats) -> Portrait:
