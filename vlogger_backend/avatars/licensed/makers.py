@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from .body_model import Kind
 
-_RESEARCH = "for non-commercial research only, unless you have another agreement with its makers"
+_RESEARCH = "for non-commercial research, education and art only, unless you have another agreement with its makers"
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,8 @@ FLAME = Source(
 )  # fmt: skip
 FLAME_OPEN = Source(
     "FLAME 2023 Open", "flame2023_Open.pkl", "https://flame.is.tue.mpg.de",
-    "https://creativecommons.org/licenses/by/4.0", "under CC BY 4.0: for any purpose, its makers named",
+    "https://flame.is.tue.mpg.de/modellicense.html",
+    "under CC BY 4.0, with its makers and your changes named, but not for pornography or misleading content",
 )  # fmt: skip
 SOURCES: dict[Kind, Source] = {"smplx": SMPLX, "smplh": SMPLH, "flame": FLAME}
 
