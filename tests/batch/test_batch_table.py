@@ -8,7 +8,9 @@ from pathlib import Path, PurePosixPath
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from licensed_files import small_model, write_model
 
+from vlogger_backend.avatars.licensed import shelf
 from vlogger_backend.batch.cells import name_of_text, output_name
 from vlogger_backend.batch.lines import Line, read_script
 from vlogger_backend.batch.problems import Problem, ProblemsError
@@ -195,6 +197,39 @@ def test_wrong_characters_are_told_with_the_lines(folder: Path) -> None:
     assert "maria" in found[-1].sentence
     [unknown] = problems(folder, "text,character\nhola,mary\n")
     assert "--characters" in unknown.sentence
+
+
+@pytest.fixture
+def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two models of the user's: smplh-female and flame-2020."""
+    monkeypatch.setenv("VLOGGER_DATA", str(tmp_path / "data"))
+    shelf.add(write_model(tmp_path / "SMPLH_FEMALE.npz", small_model("smplh", 16), "npz"))
+    shelf.add(write_model(tmp_path / "FLAME2020.pkl", small_model("flame"), "python 3"), "flame-2020")
+
+
+@pytest.mark.usefixtures("models")
+def test_a_body_is_sliders_or_a_model_of_the_users(folder: Path) -> None:
+    who = '[anna]\nbody = "smplh-female"\nseed = 3\n[tom]\nbody = { age = 0.6 }\n'
+    table = "text,character,body\na,anna,\nb,anna,flame-2020\nc,tom,smplh-female\nd,,gender=1\ne,age=0.9,\n"
+    anna, head, tom, woman, old = read(folder, table, who)
+    assert (anna.request.body, anna.request.seed, anna.voice) == ("smplh-female", 3, "female")
+    assert (head.request.body, head.request.seed, head.voice) == ("flame-2020", 3, "male")
+    assert (tom.request.body, tom.voice) == ("smplh-female", "female")
+    assert (woman.request.body, old.request.body) == (Body(gender=1), Body(age=0.9))
+
+
+@pytest.mark.usefixtures("models")
+def test_a_model_that_cannot_be_used_is_told_before_anything_is_made(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "FLAME2020.pkl").unlink()
+    table = "text,character,body\na,,smplx-neutral\nb,,flame-2020\nc,anna,\nd,,gender=2\n"
+    found = problems(folder, table, '[anna]\nbody = "smplx"\n[tom]\nbody = 1\n')
+    assert [(problem.line, problem.column) for problem in found] == [
+        (0, "anna, body"), (0, "tom, body"), (2, "body"), (3, "body"), (5, "body"),
+    ]  # fmt: skip
+    for problem, says in zip(
+        found, ("flame-2020, smplh-female", "", "no model", "no longer at", "0 and 1"), strict=True
+    ):
+        assert says in problem.sentence
 
 
 @pytest.mark.parametrize(

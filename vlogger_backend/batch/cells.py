@@ -10,6 +10,7 @@ from dataclasses import fields
 from difflib import get_close_matches
 from pathlib import PurePosixPath, PureWindowsPath
 
+from ..avatars.licensed import shelf
 from ..errors import InputError
 from ..products import SUFFIXES
 from ..request import Body, Request, Style
@@ -52,9 +53,19 @@ def dial_settings(cell: str) -> dict[str, float]:
     return found
 
 
-def body_of(cell: str) -> Body:
-    """The body of `gender=1 age=0.6`."""
+def sliders_of(cell: str) -> Body:
+    """The built-in body of `gender=1 age=0.6`."""
     return Body(**settings(cell, SLIDERS))
+
+
+def body_of(cell: str) -> Body | str:
+    """A body by sliders, or the name of the user's model that the cell holds."""
+    return sliders_of(cell) if "=" in cell else model_named(cell)
+
+
+def model_named(name: str) -> str:
+    """The name of a model that the user has registered, and whose file is there and the same."""
+    return shelf.find(name).name
 
 
 def seed_of(cell: str) -> int:

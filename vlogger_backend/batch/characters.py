@@ -6,6 +6,9 @@ style = { gesture = 1.3 }
 voice = "female"
 seed = 4
 language = "es"
+
+[tom]
+body = "smplx-neutral"
 """
 
 from __future__ import annotations
@@ -16,10 +19,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ..avatars.licensed import shelf
 from ..errors import InputError
 from ..request import Body, Request, Style
 from ..speech.voice import VOICES
-from .cells import DIALS, SLIDERS, language_of
+from .cells import DIALS, SLIDERS, language_of, model_named
 from .problems import Problem
 
 
@@ -27,10 +31,11 @@ from .problems import Problem
 class Character:
     """Who speaks a line. What the line's own cells say comes before `dials`, `seed` and `language`.
 
-    `voice` speaks the lines without a recording; "" lets the body decide.
+    `voice` speaks the lines without a recording; "" lets the body decide. `body` is the built-in one's sliders, or the
+    name of a model of the user's.
     """
 
-    body: Body = field(default_factory=Body)
+    body: Body | str = field(default_factory=Body)
     dials: Mapping[str, float] = field(default_factory=dict)
     voice: str = ""
     seed: int = 0
@@ -39,7 +44,13 @@ class Character:
     @property
     def speaker(self) -> str:
         """The voice, one of `VOICES`."""
-        return self.voice or ("female" if self.body.gender > 0.5 else "male")
+        return self.voice or ("female" if _is_female(self.body) else "male")
+
+
+def _is_female(body: Body | str) -> bool:
+    if isinstance(body, str):
+        return any(entry.name == body and "female" in entry.title for entry in shelf.registered())
+    return body.gender > 0.5
 
 
 def read_characters(path: Path, found: list[Problem]) -> dict[str, Character]:
@@ -92,7 +103,11 @@ def _numbers(value: object, known: tuple[str, ...]) -> dict[str, float]:
     return {name: float(number) for name, number in value.items()}
 
 
-def _body(value: object) -> Body:
+def _body(value: object) -> Body | str:
+    if isinstance(value, str):
+        return model_named(value)
+    if not isinstance(value, dict):
+        raise InputError(f"{value!r} is not understood; write {{ gender = 1, age = 0.6 }}, or a model's name.")
     return Body(**_numbers(value, SLIDERS))
 
 

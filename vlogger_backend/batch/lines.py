@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import unicodedata
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar
@@ -13,7 +13,17 @@ from typing import Any, TypeVar
 from ..errors import InputError
 from ..request import Request, Style
 from ..speech.voice import is_spoken
-from .cells import body_of, dial_settings, fps_of, language_of, name_of_sound, name_of_text, output_name, seed_of
+from .cells import (
+    body_of,
+    dial_settings,
+    fps_of,
+    language_of,
+    name_of_sound,
+    name_of_text,
+    output_name,
+    seed_of,
+    sliders_of,
+)
 from .characters import Character, read_characters
 from .problems import Problem, ProblemsError
 from .table import Row, Table, read_table
@@ -104,6 +114,7 @@ class _Reader:
         before = len(self._found)
         cells = row.cells
         who = self._read(row, "character", self._character, Character())
+        who = replace(who, body=self._read(row, "body", body_of, who.body))
         language = self._read(row, "language", language_of, who.language)
         dials: dict[str, float] = self._read(row, "style", dial_settings, {})
         seed = self._read(row, "seed", seed_of, who.seed)
@@ -134,7 +145,7 @@ class _Reader:
 
     def _character(self, cell: str) -> Character:
         if "=" in cell:
-            return Character(body_of(cell))
+            return Character(sliders_of(cell))
         name = " ".join(cell.split()).casefold()
         if name in self._characters:
             return self._characters[name]

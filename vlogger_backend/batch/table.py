@@ -12,7 +12,7 @@ from pathlib import Path
 from ..errors import InputError
 from .problems import Problem
 
-COLUMNS = ("audio", "text", "language", "character", "style", "output", "seed", "fps")
+COLUMNS = ("audio", "text", "language", "character", "body", "style", "output", "seed", "fps")
 _ALSO = {"output name": "output"}
 _LARGEST = 100_000_000
 """Bytes; a hundred thousand lines are a tenth of it."""
