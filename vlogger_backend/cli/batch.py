@@ -23,7 +23,7 @@ def batch(
         Path,
         typer.Argument(
             metavar="LINES.csv",
-            help="Columns audio, text, language, character, style, output, seed, fps; audio or text is enough.",
+            help="Columns audio, text, language, character, body, style, output, seed, fps; audio or text is enough.",
         ),
     ],
     output: Annotated[Path | None, typer.Option("-o", "--output", help="The folder to write (LINES-takes).")] = None,
