@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .errors import InputError
+from .motion.model_face import ModelFace
 from .motion.motion import Motion
 from .motion.speech import SILENCE
 from .motion.take import hash_of, write_take
@@ -54,13 +55,13 @@ class Animator:
         path: Path,
         progress: Progress = no_progress,
         sound: Path | None = None,
-        watch: Callable[[int, Motion], None] | None = None,
+        watch: Callable[[int, Motion, ModelFace | None], None] | None = None,
     ) -> Animated:
         """Perform `request` and save the take at `path`.
 
         `sound` is where the sound is now, if that is not `request.audio`, which stays the name that the take
-        remembers. `watch` is called with each window of motion as soon as it is there, and the number of its first
-        frame.
+        remembers. `watch` is called with each window of motion as soon as it is there: the number of its first frame,
+        its curves, and the model whose expression they have.
 
         Memory doesn't grow with the length of the sound: it is heard utterance by utterance, and the motion goes to
         disk window by window.
@@ -77,11 +78,14 @@ class Animator:
             raise InputError(str(error).replace(str(audio), request.audio)) from error
         face = _face_for(request.body, progress)
         motions = perform(speech, request.style, request.seed, request.fps, progress)
+        known = None
         if face is not None:
-            motions = _expressed(motions, face[1])
+            name, solution = face
+            motions = _expressed(motions, solution)
+            known = ModelFace(name, solution.expressions, solution.jaws)
         if watch is not None:
-            motions = _watched(motions, watch)
-        frames = write_take(path, request, speech, motions, hash_of(audio), progress, model=face[0] if face else "")
+            motions = _watched(motions, watch, known)
+        frames = write_take(path, request, speech, motions, hash_of(audio), progress, face=known)
         spoken = any(phone.symbol != SILENCE for phone in speech.phones)
         return Animated(path, speech.duration, frames, speech.method, spoken, time.perf_counter() - started)
 
@@ -105,10 +109,12 @@ def _expressed(motions: Iterator[Motion], solution: Solution) -> Iterator[Motion
         yield expressed(motion, solution)
 
 
-def _watched(motions: Iterator[Motion], watch: Callable[[int, Motion], None]) -> Iterator[Motion]:
+def _watched(
+    motions: Iterator[Motion], watch: Callable[[int, Motion, ModelFace | None], None], face: ModelFace | None
+) -> Iterator[Motion]:
     """The same windows, each shown on its way."""
     start = 0
     for motion in motions:
-        watch(start, motion)
+        watch(start, motion, face)
         yield motion
         start += len(motion)

@@ -12,12 +12,16 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .errors import InputError
+
 if TYPE_CHECKING:
     from rich.console import Console
 
 
 RENDERER = "renderer "
 """What findings about renderers are called, before their names."""
+MODELS = "body models"
+"""What the finding about body models of the user's is called."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,7 @@ def examine() -> list[Finding]:
                           "diffusers"),
         *(_renderers() if painting.fine else ()),
         *((_gpu(),) if painting.fine else ()),
+        body_models(),
         _cluster(),
         _disk(),
     ]  # fmt: skip
@@ -174,6 +179,21 @@ def _gpu() -> Finding:
     if torch.cuda.is_available():
         return Finding("GPU", True, torch.cuda.get_device_name(0), needed=False)
     return Finding("GPU", False, "none", "nothing: all of this runs on the processor", needed=False)
+
+
+def body_models() -> Finding:
+    """The body models that the user has registered."""
+    from .avatars.licensed import shelf
+
+    def called(entry: shelf.Registered) -> str:
+        return entry.name + {"there": "", "moved": " (no longer there)", "changed": " (has changed)"}[entry.state]
+
+    try:
+        models = [called(entry) for entry in shelf.registered()]
+    except InputError as error:
+        return Finding(MODELS, False, "a list that can't be read", str(error), needed=False)
+    cost = "no SMPL-X, SMPL-H or FLAME performs; if you have such a file: vlogger models add FILE"
+    return Finding(MODELS, bool(models), ", ".join(models) or "none", cost, needed=False)
 
 
 def _cluster() -> Finding:

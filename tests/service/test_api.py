@@ -11,9 +11,11 @@ import pytest
 from by_hand import SOUND
 from hypothesis import given
 from hypothesis import strategies as st
+from licensed_files import small_model, write_model
 from serving import Served, events, served, until
 
 from vlogger_backend import __version__
+from vlogger_backend.avatars.licensed import shelf
 from vlogger_backend.painting import painting_from_dict
 from vlogger_backend.request import Body
 from vlogger_backend.service.jobs import AnimateJob, Job, RenderJob, ShotJob, State
@@ -437,6 +439,38 @@ def test_what_can_be_done_here_is_told(unchanged: Served) -> None:
     answer = unchanged.client.get("/v1/capabilities").json
     assert {"listening", "avatar", "FBX", "GPU"} <= {part["name"] for part in answer["parts"]}
     assert isinstance(answer["gpus"], list)
+
+
+def test_body_models_are_told_as_they_are_now(
+    unchanged: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VLOGGER_DATA", str(tmp_path / "data"))
+
+    def told() -> tuple[list[dict[str, Any]], dict[str, Any]]:
+        answer = unchanged.client.get("/v1/capabilities").json
+        return answer["models"], next(part for part in answer["parts"] if part["name"] == "body models")
+
+    models, part = told()
+    assert models == []
+    assert not part["fine"]
+    assert "vlogger models add" in part["cost"]
+    file = write_model(tmp_path / "FLAME_NEUTRAL.pkl", small_model("flame"), "python 2 with chumpy")
+    shelf.add(write_model(tmp_path / "SMPLH_MALE.pkl", small_model("smplh"), "python 2 with chumpy"), "body")
+    shelf.add(file, "face")
+    (body, face), part = told()
+    assert (body["name"], body["kind"], body["expression"], body["ready"]) == ("body", "smplh", False, True)
+    assert (face["name"], face["kind"], face["expression"], face["ready"]) == ("face", "flame", True, True)
+    assert "non-commercial" in face["licence"]
+    assert face["terms"].startswith("https://")
+    assert part["fine"]
+    file.unlink()
+    models, part = told()
+    assert [model["ready"] for model in models] == [True, False]
+    assert "face (no longer there)" in part["detail"]
+    (tmp_path / "data" / "models.json").write_text("{")
+    models, part = told()
+    assert models == []
+    assert "can't be read" in part["detail"]
 
 
 def test_a_client_can_end_the_service(service: Served) -> None:

@@ -26,11 +26,13 @@ from ..errors import InputError
 from ..files import UNREADABLE, npz_entry, read_npz, writing
 from ..progress import Progress, no_progress
 from ..request import Request, request_from_dict
+from .model_face import ModelFace
 from .motion import Motion
 from .names import ARKIT_NAMES, JOINT_NAMES
 from .recording import Recording
 from .speech import SILENCE, Accent, Phone, Speech, Word
 
+_WAYS = ("expression_of_arkit", "jaw_of_arkit")
 _TRACKS = ("loudness", "pitch", "voicing", "emphasis")
 _BETAS = 10
 _FASTEST = 1000.0
@@ -56,7 +58,7 @@ class Take:
 
     `audio_sha256` is the hash of the sound file at the time ("" if it was not a file). `recording` tells of the file
     that the take was read from, if it was not made here; then the request makes nothing again, and names the sound.
-    `model` is the user's name of the model whose expression the motion has, "" if it has none.
+    `face` is the model of the user's whose expression the motion has, if it was made for one.
     """
 
     motion: Motion
@@ -64,7 +66,12 @@ class Take:
     request: Request
     audio_sha256: str = ""
     recording: Recording | None = None
-    model: str = ""
+    face: ModelFace | None = None
+
+    @property
+    def model(self) -> str:
+        """The user's name of that model, "" if there is none."""
+        return self.face.model if self.face else ""
 
 
 @dataclass(frozen=True)
@@ -94,12 +101,12 @@ def write_take(
     audio_sha256: str = "",
     progress: Progress = no_progress,
     recording: Recording | None = None,
-    model: str = "",
+    face: ModelFace | None = None,
 ) -> int:
     """Write consecutive windows of motion as one take; returns the number of frames.
 
-    Only one window is in memory at a time, so the length of a take is limited by the disk alone. `model` is the user's
-    name of the model whose expression the motion has.
+    Only one window is in memory at a time, so the length of a take is limited by the disk alone. `face` is the model
+    whose expression the motion has.
 
     Raises InputError if the file can't be written.
     """
@@ -116,7 +123,7 @@ def write_take(
                     shapes[name] = column.shape[1:]
                 frames, fps = frames + len(motion), motion.fps
         with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
-            for name, value in _small_arrays(request, speech, frames, fps, audio_sha256, recording, model).items():
+            for name, value in _small_arrays(request, speech, frames, fps, audio_sha256, recording, face).items():
                 with archive.open(npz_entry(name), "w") as entry:
                     npy.write_array(entry, value, allow_pickle=False)
             written, size = 0, sum(4 * frames * math.prod(shape) for shape in shapes.values())
@@ -135,12 +142,14 @@ def write_take(
 def save_take(path: Path, take: Take) -> None:
     """Write a take that is in memory; the same bytes as `write_take` gave for it."""
     write_take(
-        path, take.request, take.speech, [take.motion], take.audio_sha256, recording=take.recording, model=take.model
+        path, take.request, take.speech, [take.motion], take.audio_sha256, recording=take.recording, face=take.face
     )
 
 
-def write_curves(path: Path, motion: Motion, start: int = 0) -> None:
+def write_curves(path: Path, motion: Motion, start: int = 0, face: ModelFace | None = None) -> None:
     """Write what plays of a take, and no more: the curves that the add-on reads, and the number of their first frame.
+
+    `face` is as in `write_take`.
 
     Raises InputError if the file can't be written.
     """
@@ -153,6 +162,8 @@ def write_curves(path: Path, motion: Motion, start: int = 0) -> None:
             trans=motion.trans,
             arkit=motion.arkit,
             arkit_names=np.asarray(ARKIT_NAMES),
+            expression=motion.expression,
+            **({"model": np.asarray(face.model), **_ways(face)} if face else {}),
         )
 
 
@@ -186,8 +197,8 @@ def read_take(path: Path) -> Take:
             raise ValueError("it has no frames")
         speech = _speech_from(meta["speech"], {name: arrays[f"speech_{name}"] for name in _TRACKS})
         recording = Recording.read(path, meta["recording"]) if meta.get("recording") else None
-        request, model = request_from_dict(meta["request"]), str(meta.get("model", ""))
-        return Take(motion, speech, request, str(meta["audio_sha256"]), recording, model)
+        face = _face_from(str(meta.get("model", "")), arrays, motion.expression.shape[1])
+        return Take(motion, speech, request_from_dict(meta["request"]), str(meta["audio_sha256"]), recording, face)
     except UNREADABLE as error:
         raise InputError(
             f"{path} is not a take that this version can read ({error}). Make it again with: vlogger animate"
@@ -259,7 +270,7 @@ def _small_arrays(
     fps: float,
     audio_sha256: str,
     recording: Recording | None,
-    model: str,
+    face: ModelFace | None,
 ) -> dict[str, NDArray[Any]]:
     meta = {
         "format": 1,
@@ -269,7 +280,7 @@ def _small_arrays(
         "speech": _speech_to(speech),
         "note": _NOTES[recording is not None],
         **({"recording": recording.described()} if recording else {}),
-        **({"model": model} if model else {}),
+        **({"model": face.model} if face else {}),
     }
     rate = np.float64(fps)
     person = recording.person() if recording else {}
@@ -287,7 +298,26 @@ def _small_arrays(
         "meta": np.asarray(json.dumps(meta, ensure_ascii=False, sort_keys=True)),
         **{f"speech_{name}": np.asarray(getattr(speech, name), np.float32) for name in _TRACKS},
         **(recording.stored() if recording else {}),
+        **(_ways(face) if face else {}),
     }
+
+
+def _ways(face: ModelFace) -> dict[str, NDArray[Any]]:
+    return dict(zip(_WAYS, (face.expressions.astype(np.float32), face.jaws.astype(np.float32)), strict=True))
+
+
+def _face_from(model: str, arrays: Mapping[str, NDArray[Any]], components: int) -> ModelFace | None:
+    """The model of a take; one of which no more than the name is told does nothing."""
+    if not model:
+        return None
+    shapes = ((len(ARKIT_NAMES), components), (len(ARKIT_NAMES), 3))
+    ways = [
+        _floats(arrays[name]) if name in arrays else np.zeros(shape) for name, shape in zip(_WAYS, shapes, strict=True)
+    ]
+    for name, way, shape in zip(_WAYS, ways, shapes, strict=True):
+        if way.shape != shape:
+            raise ValueError(f"its {name} has shape {way.shape} instead of {shape}")
+    return ModelFace(model, *(way.astype(np.float64) for way in ways))
 
 
 def _speech_to(speech: Speech) -> dict[str, Any]:
@@ -316,7 +346,7 @@ def _speech_from(data: Mapping[str, Any], tracks: Mapping[str, NDArray[np.float3
 def _read_arrays(path: Path) -> dict[str, NDArray[Any]]:
     wanted = {"fps", "poses", "trans", "arkit", "arkit_names", "expression", "meta"}
     wanted |= {f"speech_{name}" for name in _TRACKS}
-    arrays = read_npz(path, wanted)
+    arrays = read_npz(path, wanted | set(_WAYS))
     if missing := wanted - arrays.keys():
         raise ValueError(f"it has no {', '.join(sorted(missing))}")
     return arrays

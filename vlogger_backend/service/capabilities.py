@@ -10,7 +10,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..doctor import RENDERER, Finding
+from ..doctor import MODELS, RENDERER, Finding, body_models
+from ..errors import InputError
 
 _LONGEST = 180.0
 """Seconds that the look may take on a machine that is busy."""
@@ -36,24 +37,51 @@ class RendererAnswer:
 
 
 @dataclass(frozen=True)
+class ModelAnswer:
+    """A body model of the user's, by the name that a request's body gives.
+
+    title, kind    : what it is: `smplx`, `smplh`, `flame`
+    expression     : whether its face moves
+    ready          : whether its file is where it was, and as large
+    licence, terms : what its licence allows, in short, and the page that holds
+    """
+
+    name: str
+    title: str
+    kind: str
+    expression: bool
+    ready: bool
+    licence: str
+    terms: str
+
+
+@dataclass(frozen=True)
 class Capabilities:
     parts: list[Finding]
     gpus: list[Gpu]
     renderers: list[RendererAnswer]
+    models: list[ModelAnswer]
 
 
 class Examiner:
-    """Has the installation examined once, when it is first asked for, and remembers what was found."""
+    """Has the installation examined once, when it is first asked for, and remembers what was found.
+
+    Body models come and go while the service runs, so they are looked up each time.
+    """
 
     def __init__(self) -> None:
         self._examination: asyncio.Task[list[Finding]] | None = None
 
     async def capabilities(self) -> Capabilities:
-        """What was found, and the graphics memory that is free now."""
+        """What was found, the graphics memory that is free now, and the models that there are now."""
         if self._examination is None or (self._examination.done() and not _succeeded(self._examination)):
             self._examination = asyncio.create_task(_examine())
-        parts, gpus = await asyncio.gather(asyncio.shield(self._examination), _gpus())
-        return Capabilities(parts, gpus, [_renderer(part) for part in parts if part.name.startswith(RENDERER)])
+        found, gpus, models = await asyncio.gather(
+            asyncio.shield(self._examination), _gpus(), asyncio.to_thread(_models)
+        )
+        parts = [models[0] if part.name == MODELS else part for part in found]
+        renderers = [_renderer(part) for part in parts if part.name.startswith(RENDERER)]
+        return Capabilities(parts, gpus, renderers, models[1])
 
     async def stop(self) -> None:
         """End an examination under way."""
@@ -65,6 +93,28 @@ class Examiner:
 
 def _renderer(part: Finding) -> RendererAnswer:
     return RendererAnswer(part.name.removeprefix(RENDERER), part.fine, part.detail, "" if part.fine else part.cost)
+
+
+def _models() -> tuple[Finding, list[ModelAnswer]]:
+    """The body models that are registered now; a list that can't be read is a finding."""
+    from ..avatars.licensed import shelf
+
+    try:
+        entries = shelf.registered()
+    except InputError:
+        entries = ()
+    return body_models(), [
+        ModelAnswer(
+            entry.name,
+            entry.title,
+            entry.kind,
+            entry.expression > 0,
+            entry.state == "there",
+            entry.source.licence,
+            entry.source.terms,
+        )
+        for entry in entries
+    ]
 
 
 async def _examine() -> list[Finding]:

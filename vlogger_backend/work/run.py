@@ -39,6 +39,7 @@ from .task import (
 
 if TYPE_CHECKING:
     from ..animate import Animator
+    from ..motion.model_face import ModelFace
     from ..motion.motion import Motion
 
 Tell = Callable[[Event], None]
@@ -211,10 +212,10 @@ class _Pieces:
         self._tell = tell
         self._count = 0
 
-    def __call__(self, start: int, window: Motion) -> None:
+    def __call__(self, start: int, window: Motion, face: ModelFace | None) -> None:
         from ..motion.take import write_curves
 
-        write_curves(self._folder / f"{self._count:06d}.npz", window, start)
+        write_curves(self._folder / f"{self._count:06d}.npz", window, start, face)
         self._tell(CurvesDone(self._count, start + len(window)))
         self._count += 1
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from ...errors import InputError
+from ...motion.model_face import ModelFace
 from ...motion.motion import Motion
 from ...motion.names import EYE_JOINTS, JOINT_INDEX
 from ...motion.take import Take
@@ -77,4 +78,5 @@ def with_weights(take: Take, name: str, progress: Progress = no_progress) -> Tak
     expression[:, :count] = motion.expression
     poses = motion.poses.astype(np.float64)
     weights = weights_of(solution, Performed(expression, poses[:, _JAW], poses[:, _EYES]))
-    return replace(take, motion=replace(motion, arkit=weights.astype(np.float32)))
+    face = ModelFace(name, solution.expressions[:, :count], solution.jaws)
+    return replace(take, motion=replace(motion, arkit=weights.astype(np.float32)), face=face)
