@@ -16,7 +16,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from scipy import sparse
 
-from vlogger_backend.avatars.licensed.body_model import BodyModel
+from vlogger_backend.avatars.licensed.body_model import STRUCTURES, BodyModel, LandmarkEmbedding
 
 Style = Literal["npz", "python 3", "python 2", "python 2 with chumpy"]
 STYLES: tuple[Style, ...] = ("npz", "python 3", "python 2", "python 2 with chumpy")
@@ -24,10 +24,9 @@ STYLES: tuple[Style, ...] = ("npz", "python 3", "python 2", "python 2 with chump
 
 def small_model(kind: Literal["smplx", "smplh", "flame"], identity: int = 10, seed: int = 0) -> BodyModel:
     """A model of the right sizes with nothing but noise in it, quickly made. `identity` 300 has 100 expressions."""
-    from vlogger_backend.avatars.licensed import reading
-
     rng = np.random.default_rng(seed)
-    vertices, joints = next(counts for counts, known in reading._KINDS.items() if known == kind)
+    structure = STRUCTURES[kind]
+    vertices, joints = structure.vertices, len(structure.joints)
     weights = rng.random((vertices, joints)) ** 8
     rows = np.zeros((joints, vertices))
     for row in rows:
@@ -36,7 +35,7 @@ def small_model(kind: Literal["smplx", "smplh", "flame"], identity: int = 10, se
     landmarks = None
     if kind != "smplh":
         shares = rng.random((51, 3))
-        landmarks = reading.LandmarkEmbedding(
+        landmarks = LandmarkEmbedding(
             rng.integers(0, 2 * vertices - 20, 51).astype(np.int32), shares / shares.sum(axis=1, keepdims=True)
         )
     return BodyModel(
@@ -49,8 +48,8 @@ def small_model(kind: Literal["smplx", "smplh", "flame"], identity: int = 10, se
         correctives=rng.normal(0, 0.001, (9 * (joints - 1), vertices * 3)),
         regressor=sparse.csr_matrix(rows),
         weights=weights / weights.sum(axis=1, keepdims=True),
-        parents=np.array(reading._PARENTS[kind], np.int32),
-        joints=reading._JOINTS[kind],
+        parents=np.array(structure.parents, np.int32),
+        joints=structure.joints,
         landmarks=landmarks,
     )
 

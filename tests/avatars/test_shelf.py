@@ -66,7 +66,7 @@ def test_flame_2023_open_has_another_licence(tmp_path: Path, capsys: pytest.Capt
     assert run("models", "add", path, "--name", "open", "--json") == 0
     out, err = capsys.readouterr()
     assert "CC BY 4.0" in err
-    assert json.loads(out)["terms"] == "https://creativecommons.org/licenses/by/4.0"
+    assert json.loads(out)["terms"] == "https://flame.is.tue.mpg.de/modellicense.html"
 
 
 def test_what_is_registered_opens(flame: Path) -> None:

@@ -9,9 +9,37 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from ...motion.names import EYE_JOINTS, JOINT_NAMES, JOINT_PARENTS
+
 Kind = Literal["smplx", "smplh", "flame"]
 Doubles = NDArray[np.float64]
 Ints = NDArray[np.int32]
+
+
+@dataclass(frozen=True)
+class Structure:
+    """What all models of a kind have in common.
+
+    vertices : how many
+    joints   : (J,) names in vlogger's words (`motion.names`), "" for one that we have no name for
+    parents  : (J,) -1 for the first
+    """
+
+    vertices: int
+    joints: tuple[str, ...]
+    parents: tuple[int, ...]
+
+
+_WITHOUT_FACE = [joint for joint, name in enumerate(JOINT_NAMES) if name not in ("jaw", *EYE_JOINTS)]
+STRUCTURES: dict[Kind, Structure] = {
+    "smplx": Structure(10475, JOINT_NAMES, JOINT_PARENTS),
+    "smplh": Structure(
+        6890,
+        tuple(JOINT_NAMES[joint] for joint in _WITHOUT_FACE),
+        (-1, *(_WITHOUT_FACE.index(JOINT_PARENTS[joint]) for joint in _WITHOUT_FACE[1:])),
+    ),
+    "flame": Structure(5023, ("", "neck", "jaw", *EYE_JOINTS), (-1, 0, 1, 1, 1)),
+}
 
 
 @dataclass(frozen=True, eq=False)

@@ -19,8 +19,7 @@ from scipy import sparse
 
 from ...errors import InputError
 from ...files import UNREADABLE, read_npz
-from ...motion.names import JOINT_INDEX, JOINT_NAMES, JOINT_PARENTS
-from .body_model import BodyModel, Doubles, Ints, Kind, LandmarkEmbedding
+from .body_model import STRUCTURES, BodyModel, Doubles, Ints, Kind, LandmarkEmbedding
 from .makers import FLAME_OPEN, NO_MODEL, SMPLX, SOURCES, Source
 from .pickles import LARGEST_FILE, read_pickle
 
@@ -33,25 +32,12 @@ _EMBEDDINGS = {
 """Files beside FLAME's that hold the same (RingNet's and DECA's, of FLAME's makers), and what they call them."""
 _LANDMARK_COUNT = 51
 
-_SMPLH_JOINTS = (*JOINT_NAMES[:22], *JOINT_NAMES[25:])
-_FLAME_JOINTS = ("", "neck", "jaw", "left_eye_smplhf", "right_eye_smplhf")
-_JOINTS: dict[Kind, tuple[str, ...]] = {"smplx": JOINT_NAMES, "smplh": _SMPLH_JOINTS, "flame": _FLAME_JOINTS}
-_PARENTS: dict[Kind, tuple[int, ...]] = {
-    "smplx": JOINT_PARENTS,
-    "smplh": tuple(
-        -1 if (above := JOINT_PARENTS[JOINT_INDEX[name]]) < 0 else _SMPLH_JOINTS.index(JOINT_NAMES[above])
-        for name in _SMPLH_JOINTS
-    ),
-    "flame": (-1, 0, 1, 1, 1),
-}
-_KINDS: dict[tuple[int, int], Kind] = {(10475, 55): "smplx", (6890, 52): "smplh", (5023, 5): "flame"}
-"""By the numbers of vertices and joints."""
 _OTHERS = {
     (6890, 24): ("SMPL, a body without fingers and face", SMPLX),
     (6890, 25): ("SMPL, a body without fingers and face", SMPLX),
     (778, 16): ("MANO, a hand", SMPLX),
 }
-"""What is often taken for one of them, and what to use instead."""
+"""What is often taken for one of them, by its numbers of vertices and joints, and what to use instead."""
 _COMPONENTS: dict[Kind, dict[int, int]] = {
     "smplx": {20: 10, 400: 300},
     "smplh": {10: 10, 16: 16, 300: 300},
@@ -116,8 +102,9 @@ def _model_inside(path: Path) -> str:
 
 def _kind_of(path: Path, arrays: Mapping[str, Any]) -> Kind:
     counts = (_length(arrays["v_template"], 0), _length(arrays["weights"], 1))
-    if counts in _KINDS:
-        return _KINDS[counts]
+    for kind, structure in STRUCTURES.items():
+        if counts == (structure.vertices, len(structure.joints)):
+            return kind
     if counts in _OTHERS:
         what, instead = _OTHERS[counts]
         raise InputError(f"{path} is {what}; {instead.remedy}.")
@@ -140,7 +127,7 @@ class _Checked:
         self._source: Source = SOURCES[kind]
         self._arrays = arrays
         self._vertices = len(arrays["v_template"])
-        self._joints = len(_JOINTS[kind])
+        self._joints = len(STRUCTURES[kind].joints)
 
     def model(self) -> BodyModel:
         shapes, expressions = self._components()
@@ -155,7 +142,7 @@ class _Checked:
             regressor=self._regressor(),
             weights=self._weights(),
             parents=self._parents(),
-            joints=_JOINTS[self._kind],
+            joints=STRUCTURES[self._kind].joints,
             landmarks=self._landmarks(),
         )
 
@@ -229,7 +216,7 @@ class _Checked:
     def _parents(self) -> Ints:
         table = self._numbers("kintree_table", (2, self._joints)).astype(np.int64)
         parents = np.concatenate([[-1], table[0, 1:]])  # the files have 2^32 - 1 for the first
-        if (parents != _PARENTS[self._kind]).any():
+        if (parents != STRUCTURES[self._kind].parents).any():
             raise self._wrong("its joints hang together in another way")
         return np.asarray(parents, np.int32)
 
