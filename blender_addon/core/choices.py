@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping as Dictionary
 from dataclasses import dataclass
 
+from .expressions import expressive
 from .faces import BY_HAND
 from .names import ARKIT_NAMES
 from .rig import FaceMesh, Rig, RigMapping
@@ -78,7 +79,7 @@ def mirrored(part: str) -> str:
 def _choice(mesh: FaceMesh, part: str, mapping: RigMapping, used: set[str]) -> Choice:
     moved = _moved(mapping, mesh.name, part)
     if not moved:
-        why = _why_none(part, mapping, used)
+        why = "the expression does it" if mesh.name in expressive(mapping) else _why_none(part, mapping, used)
         return Choice(mesh.name, part, "", 0 if why else 2, why or "no shape key found")
     key = max(moved, key=lambda key: moved[key])
     reason = mapping.face_reasons.get((mesh.name, key), "")

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .names import JOINT_NAMES
+from .names import ARKIT_NAMES, JOINT_NAMES, component_name
 from .rotations import continuous, from_vectors, to_vectors
-from .take import Take
+from .take import ModelFace, Take
 
 Floats = NDArray[np.float32]
 
@@ -26,6 +26,7 @@ _SEAL_MARGIN = 0.06
 _ARMS = ("collar", "shoulder", "elbow", "wrist", "index", "middle", "pinky", "ring", "thumb")
 _HEAD = ("neck", "head")
 _JAW = ("jawOpen", "mouthClose")
+_JAW_JOINT = JOINT_NAMES.index("jaw")
 _SEALS = ("mouthClose", "mouthPressLeft", "mouthPressRight", "mouthRollLower", "mouthRollUpper")
 
 
@@ -51,9 +52,13 @@ class Dials:
 
 
 def turn_dials(take: Take, dials: Dials) -> Take:
-    """The take with the dials at these places. With all at their defaults, it is the same take."""
+    """The take with the dials at these places. With all at their defaults, it is the same take.
+
+    A model's expression follows the weights that it was made for.
+    """
     if dials == Dials():
         return take
+    given = take
     deviation = dials.smoothing * _SMOOTHEST * take.fps
     if deviation > _LEAST_FRAMES:
         take = _smoothed(take, deviation)
@@ -70,6 +75,19 @@ def turn_dials(take: Take, dials: Dials) -> Take:
             poses[:, joint] = _around_middle(poses[:, joint], dials.gesture)
     factors = np.array([_face_factor(name, dials) for name in take.face_names], np.float32)
     face = np.clip(take.face * factors, np.minimum(take.face, 0), np.maximum(take.face, 1))
+    turned = replace(take, poses=poses, face=face)
+    return turned if given.model_face is None else _expressed(turned, given, given.model_face)
+
+
+def _expressed(take: Take, before: Take, of_model: ModelFace) -> Take:
+    """The take with the expression and the jaw that the model has for its weights, which were others before."""
+    columns = [i for i, name in enumerate(take.face_names) if name in ARKIT_NAMES]
+    rows = [ARKIT_NAMES.index(take.face_names[i]) for i in columns]
+    change = (take.face - before.face)[:, columns]
+    components = [take.face_names.index(component_name(i)) for i in range(of_model.expressions.shape[1])]
+    poses, face = take.poses.copy(), take.face.copy()
+    face[:, components] = before.face[:, components] + change @ of_model.expressions[rows]
+    poses[:, _JAW_JOINT] = before.poses[:, _JAW_JOINT] + change @ of_model.jaws[rows]
     return replace(take, poses=poses, face=face)
 
 

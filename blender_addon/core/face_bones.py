@@ -7,9 +7,11 @@ from collections.abc import Mapping as Dictionary
 import numpy as np
 from numpy.typing import NDArray
 
+from .expressions import expressive
+from .names import JOINT_NAMES
 from .rest import Stance
 from .rig import RigMapping
-from .rotations import about, inverse, multiply, rotate
+from .rotations import about, from_vectors, inverse, multiply, rotate
 from .shapes import jaw_angles, track
 from .skeleton import REST, SIDES
 from .take import Take
@@ -25,7 +27,9 @@ _FORWARD = 0.006
 
 
 def jaw_turn(take: Take, mapping: RigMapping) -> Floats:
-    """How the jaw bone turns against the head (T, 4): open, and to a side."""
+    """How the jaw bone turns against the head (T, 4): open and to a side, or as that of a model whose face this is."""
+    if expressive(mapping):
+        return from_vectors(take.poses[:, JOINT_NAMES.index("jaw")])
     aside = _ASIDE * (track(take, "jawLeft") - track(take, "jawRight"))
     return multiply(about(_UP, aside), about(_LEFT, jaw_angles(take, mapping)))
 
@@ -36,7 +40,7 @@ def face_locations(
     """What moves bones of the face, by bone, (T, 3) as `pose_bone.location`: the jaw forward, targets with the gaze."""
     ways: dict[str, Floats] = {}
     forward = track(take, "jawForward")
-    if "jaw" in stance.bones and forward.any():
+    if "jaw" in stance.bones and forward.any() and not expressive(mapping):
         size = stance.scale
         eyes = [stance.heads.get(f"{side}_eye_smplhf") for side in SIDES]
         if eyes[0] is not None and eyes[1] is not None:  # heads of toys are large

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from .canonical import sided, words
 from .descriptions import FaceDescription, FaceKey
+from .expressions import component_drives
 from .rig import FaceMesh, Rig
 from .visemes import MILLIMETRES, POSES
 
@@ -25,6 +26,10 @@ Floats = NDArray[np.float64]
 
 REGIONS = ("mouth", "lids", "gaze", "brows", "nose")
 BY_HAND = "set by hand"
+BY_EXPRESSION = (
+    "Its face has shape keys of SMPL-X's or FLAME's expression: takes move them if they were made with such a model "
+    "registered (vlogger models add FILE)."
+)
 _LONE_JAW = 0.4
 """Radians that a jaw bone alone opens at jawOpen 1: the built-in face's lips part 35 mm then, 90 mm from the hinge."""
 _LEAST_QUALITY = 0.04
@@ -80,11 +85,19 @@ def match_face(rig: Rig, conventions: Sequence[FaceDescription]) -> FaceMatch:
                     drives[place] = dict(parts[key.role])
                     reasons[place] = _reason(here, key, parts[key.role])
     _close_without_close(drives)
+    components = {place: parts for place, parts in component_drives(rig).items() if place not in drives}
+    drives |= components
+    reasons |= dict.fromkeys(components, "a component of SMPL-X's or FLAME's expression")
     mouth = kinds.get("mouth")
     jaw = mouth.jaw if mouth else _LONE_JAW
     main = mouth or next(iter(kinds.values()), None)
     return FaceMatch(
-        main.name if main else "", drives, reasons, jaw, mouth is not None and jaw is None, tuple(_problems(rig, kinds))
+        main.name if main else "expression" if components else "",
+        drives,
+        reasons,
+        jaw,
+        mouth is not None and jaw is None,
+        (BY_EXPRESSION,) if components and not kinds else tuple(_problems(rig, kinds)),
     )
 
 

@@ -1,5 +1,7 @@
 """The skeleton's joints, in SMPL-X's published order (Pavlakos et al. 2019), and ARKit's 52 face shapes."""
 
+import re
+
 _FINGERS = ("index", "middle", "pinky", "ring", "thumb")
 JOINT_NAMES: tuple[str, ...] = (
     "pelvis", "left_hip", "right_hip", "spine1", "left_knee", "right_knee", "spine2", "left_ankle", "right_ankle",
@@ -25,3 +27,14 @@ ARKIT_NAMES: tuple[str, ...] = (
     "noseSneerLeft", "noseSneerRight",
     "tongueOut",
 )  # fmt: skip
+_COMPONENT = re.compile(r"Exp\d{3,}")
+
+
+def component_name(number: int) -> str:
+    """What the component of that number, from 0, of a model's expression is called among a take's face channels."""
+    return f"Exp{number:03}"
+
+
+def is_component(name: str) -> bool:
+    """Whether a face channel is one of these."""
+    return _COMPONENT.fullmatch(name) is not None

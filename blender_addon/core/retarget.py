@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .clearance import keep_clear
+from .expressions import by_component, suited
 from .face_bones import face_locations, jaw_turn
 from .ground import stand
 from .rest import Stance, following, stance_of
@@ -43,6 +44,7 @@ class RigMotion:
                 `pose_bone.rotation_quaternion`, without jumps of sign
     locations : per bone (T, 3) in its own frame and the armature's units, as `pose_bone.location`
     shapes    : per mesh and shape key (T,) values, within the slider's range
+    signed    : those of `shapes` that are components of an expression: their sliders are to be widened to their values
     notes     : sentences for the user on what was held back
     meta      : the take's request, as JSON
     joints    : the joint of the take that each bone follows
@@ -60,6 +62,7 @@ class RigMotion:
     joints: Dictionary[str, str] = field(default_factory=dict, repr=False)
     sealed: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, bool), repr=False)
     switches: Dictionary[tuple[str, str], float] = field(default_factory=dict)
+    signed: frozenset[tuple[str, str]] = frozenset()
 
 
 def retarget(take: Take, rig: Rig, mapping: RigMapping) -> RigMotion:
@@ -68,6 +71,7 @@ def retarget(take: Take, rig: Rig, mapping: RigMapping) -> RigMotion:
     Raises AddonError if the mapping doesn't fit the rig. A rig without any mapped bone gets the face alone.
     """
     rig = replace(rig, carriers={**mapping.carriers, **rig.carriers})
+    mapping, told = suited(mapping, take)
     shapes, notes = shape_values(take, rig, mapping)
     rotations: dict[str, Floats] = {}
     locations: dict[str, Floats] = {}
@@ -104,11 +108,12 @@ def retarget(take: Take, rig: Rig, mapping: RigMapping) -> RigMotion:
         rotations=rotations,
         locations=locations,
         shapes=shapes,
-        notes=tuple(notes),
+        notes=(*told, *notes),
         meta=take.meta,
         joints=joints,
         sealed=lips_sealed(take),
         switches=mapping.switches,
+        signed=frozenset(place for place in shapes if by_component(mapping.face[place])),
     )
 
 

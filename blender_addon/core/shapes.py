@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from .expressions import FARTHEST, by_component
 from .rig import Rig, RigMapping
 from .take import Take
 from .visemes import VISEMES, viseme_weights
@@ -18,14 +19,17 @@ _SEALED = 0.02
 
 
 def shape_values(take: Take, rig: Rig, mapping: RigMapping) -> tuple[dict[tuple[str, str], Floats], list[str]]:
-    """The values (T,) of each mesh's shape keys, held within their sliders, and sentences on what was cut off."""
+    """The values (T,) of each mesh's shape keys, held within their sliders, and sentences on what was cut off.
+
+    Those of an expression's components have either sign, whatever the sliders, which are to be widened.
+    """
     ranges = {(mesh.name, key): ends for mesh in rig.faces for key, ends in zip(mesh.keys, mesh.ranges, strict=True)}
     named = {part for parts in mapping.face.values() for part in parts}
     tracks = {name: track(take, name) for name in named if name in take.face_names}
     if not named.isdisjoint(VISEMES):
         tracks = viseme_weights(take) | tracks
     values: dict[tuple[str, str], Floats] = {}
-    gone, cut = [], []
+    gone, cut, far = [], [], []
     for (mesh, key), parts in mapping.face.items():
         if (mesh, key) not in ranges:
             gone.append(f"{key} of {mesh}")
@@ -34,15 +38,20 @@ def shape_values(take: Take, rig: Rig, mapping: RigMapping) -> tuple[dict[tuple[
         if not known:
             continue
         wanted = np.sum([tracks[part] * parts[part] for part in known], axis=0)
-        low, high = ranges[mesh, key]
+        free = by_component(parts)
+        low, high = (-FARTHEST, FARTHEST) if free else ranges[mesh, key]
         values[mesh, key] = np.clip(wanted, low, high)
-        if np.abs(values[mesh, key] - wanted).max() > _NOTICED:
+        if free:
+            far += [key] if np.abs(wanted).max() > FARTHEST else []
+        elif np.abs(values[mesh, key] - wanted).max() > _NOTICED:
             cut.append(f"{key} of {mesh} ({wanted.min():.2f} to {wanted.max():.2f}, slider {low:g} to {high:g})")
     notes = []
     if gone:
         notes.append(f"These shape keys are no longer there: {_listed(gone)}. Match the rig again.")
     if cut:
         notes.append(f"Held within their sliders: {_listed(cut)}. Widen the sliders' ranges if more should show.")
+    if far:
+        notes.append(f"Held at {FARTHEST:g}, where Blender's sliders end: {_listed(far)}.")
     return values, notes
 
 

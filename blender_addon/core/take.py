@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from .arrays import Arrays, read_arrays
 from .errors import AddonError
-from .names import JOINT_NAMES
+from .names import ARKIT_NAMES, JOINT_NAMES, component_name, is_component
 
 Floats = NDArray[np.float32]
 FULL_JAW = 0.35
@@ -25,6 +25,21 @@ NECK_SHARE = 0.45
 """The neck's part of the head's turn."""
 
 _ARRAYS = ("fps", "poses", "trans", "arkit", "arkit_names")
+_OF_MODELS = ("expression", "model", "expression_of_arkit", "jaw_of_arkit")
+
+
+@dataclass(frozen=True, eq=False)
+class ModelFace:
+    """The licensed model whose expression a take has, and what it does for each ARKit shape at weight 1.
+
+    model       : the user's name of it
+    expressions : (52, E) its components, and
+    jaws        : (52, 3) its jaw's axis-angle, radians, in the order of `ARKIT_NAMES`; both are linear in the weights
+    """
+
+    model: str
+    expressions: Floats
+    jaws: Floats
 
 
 @dataclass(frozen=True)
@@ -33,8 +48,9 @@ class Take:
 
     poses : (T, 55, 3) axis-angle rotations of the joints in `JOINT_NAMES`, each in its parent's frame, radians
     trans : (T, 3) translation of the pelvis from its rest place, metres
-    face  : (T, K) blend-shape weights, named by `face_names`
+    face  : (T, K) blend-shape weights, and the components of a model's expression, named by `face_names`
     meta  : the request, versions and hash of the sound that it was made from, as JSON; "" if the file tells none
+    model_face : the model whose expression that is, None if nobody knows
     """
 
     fps: float
@@ -43,6 +59,7 @@ class Take:
     face: Floats
     face_names: tuple[str, ...]
     meta: str = field(default="", repr=False)
+    model_face: ModelFace | None = field(default=None, repr=False)
 
     def __len__(self) -> int:
         return len(self.poses)
@@ -51,13 +68,26 @@ class Take:
         """The rest of it, from `frame` on."""
         return replace(self, poses=self.poses[frame:], trans=self.trans[frame:], face=self.face[frame:])
 
+    def of_weights(self) -> Take:
+        """The same without a model's expression."""
+        names = tuple(name for name in self.face_names if not is_component(name))
+        return replace(self, face=self._face(names), face_names=names, model_face=None)
+
+    @property
+    def expression(self) -> Floats:
+        """(T, E) the components of a model's expression."""
+        return self._face(tuple(name for name in self.face_names if is_component(name)))
+
+    def _face(self, names: tuple[str, ...]) -> Floats:
+        return self.face[:, [self.face_names.index(name) for name in names]]
+
 
 def read_take(path: Path) -> Take:
     """Read a take's `.npz`.
 
     Raises AddonError if there is no such file, or if it is not a take, with the reason.
     """
-    return _take(path, read_arrays(path, _ARRAYS, "take", optional=("meta",)))
+    return _take(path, read_arrays(path, _ARRAYS, "take", optional=("meta", *_OF_MODELS)))
 
 
 def read_meta(path: Path) -> str:
@@ -73,7 +103,7 @@ def read_piece(path: Path) -> tuple[int, Take]:
 
     Raises AddonError as `read_take`.
     """
-    arrays = read_arrays(path, ("start", *_ARRAYS), "piece of a take")
+    arrays = read_arrays(path, ("start", *_ARRAYS), "piece of a take", optional=_OF_MODELS)
     try:
         start = int(arrays["start"])
     except (TypeError, ValueError) as error:
@@ -89,6 +119,7 @@ def save_take(path: Path, take: Take) -> None:
     Raises AddonError if it can't be written.
     """
     partial = path.with_name(f".{path.name}.part")
+    weights = take.of_weights()
     try:
         with open(partial, "wb") as file:
             np.savez(
@@ -96,9 +127,11 @@ def save_take(path: Path, take: Take) -> None:
                 fps=np.asarray(take.fps),
                 poses=take.poses.reshape(len(take), -1),
                 trans=take.trans,
-                arkit=take.face,
-                arkit_names=np.asarray(take.face_names, np.str_),
+                arkit=weights.face,
+                arkit_names=np.asarray(weights.face_names, np.str_),
+                expression=take.expression,
                 meta=np.asarray(take.meta),
+                **_written(take.model_face),
             )
         os.replace(partial, path)
     except OSError as error:
@@ -116,6 +149,22 @@ def _without_speech(meta: str) -> str:
         return ""
 
 
+def _written(face: ModelFace | None) -> Arrays:
+    if face is None:
+        return {}
+    values = (np.asarray(face.model), face.expressions, face.jaws)
+    return dict(zip(_OF_MODELS[1:], values, strict=True))
+
+
+def _model_face(arrays: Arrays, components: int) -> ModelFace | None:
+    name, *ways = _OF_MODELS[1:]
+    if not all(way in arrays for way in ways):
+        return None
+    model = str(arrays[name]) if name in arrays else str(json.loads(str(arrays["meta"])).get("model", ""))
+    shapes = ((len(ARKIT_NAMES), components), (len(ARKIT_NAMES), 3))
+    return ModelFace(model, *(_floats(arrays[way], shape) for way, shape in zip(ways, shapes, strict=True)))
+
+
 def _take(path: Path, arrays: Arrays) -> Take:
     try:
         names = tuple(str(name) for name in arrays["arkit_names"])
@@ -125,21 +174,26 @@ def _take(path: Path, arrays: Arrays) -> Take:
             raise ValueError(f"its frame rate is {fps}")
         if not frames:
             raise ValueError("it has no frames")
+        face = _floats(arrays["arkit"], (frames, len(names)))
+        expression = _floats(arrays.get("expression", np.zeros((frames, 0))), (frames, None))
+        components = tuple(map(component_name, range(expression.shape[1])))
         return Take(
             fps=fps,
             poses=_floats(arrays["poses"], (frames, len(JOINT_NAMES) * 3)).reshape(frames, -1, 3),
             trans=_floats(arrays["trans"], (frames, 3)),
-            face=_floats(arrays["arkit"], (frames, len(names))),
-            face_names=names,
+            face=np.concatenate([face, expression], axis=1) if components else face,
+            face_names=(*names, *components),
             meta=_without_speech(str(arrays.get("meta", ""))),
+            model_face=_model_face(arrays, len(components)),
         )
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, KeyError, AttributeError, RecursionError) as error:
         raise AddonError(f"{path} is not a take ({error}). Choose an .npz file that vlogger wrote.") from error
 
 
-def _floats(array: NDArray[Any], shape: tuple[int, ...]) -> Floats:
+def _floats(array: NDArray[Any], shape: tuple[int | None, ...]) -> Floats:
+    """The array as numbers, if it has this shape; None is any length."""
     values = np.asarray(array, np.float32)
-    if values.shape != shape:
+    if len(values.shape) != len(shape) or any(b not in (a, None) for a, b in zip(values.shape, shape, strict=True)):
         raise ValueError(f"an array of it has shape {values.shape}, expected {shape}")
     if not np.isfinite(values).all():
         raise ValueError("it holds numbers that are not finite")

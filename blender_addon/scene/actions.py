@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from math import ceil, floor
 from typing import Any
 
 import bpy
@@ -103,9 +104,20 @@ def _face(shape_keys: Any, take: Take) -> Iterator[Channel]:
         key = shape_keys.key_blocks.get(name)
         if key is None:
             continue
-        key.slider_min = min(key.slider_min, weights.min())
-        key.slider_max = max(key.slider_max, weights.max())
+        widen(key, weights)
         yield Channel(home_of(shape_keys), key_path(name), "Face", weights[:, None])
+
+
+def widen(key: Any, values: NDArray[Any]) -> None:
+    """Let a shape key's slider reach all these values, up to the 10 that Blender allows it.
+
+    Blender holds values to the slider's range.
+    """
+    least, most = float(np.min(values)), float(np.max(values))
+    if least < key.slider_min:
+        key.slider_min = floor(least)
+    if most > key.slider_max:
+        key.slider_max = ceil(most)
 
 
 def bone_path(name: str) -> str:

@@ -21,7 +21,7 @@ from ..core.keys import Track, reduce
 from ..core.retarget import RigMotion
 from ..core.rotations import continuous
 from ..core.simplify import Bound, location_track, rotation_track, shape_track
-from .actions import Channel, bone_path, key_frames, key_path, write_channels, write_keys
+from .actions import Channel, bone_path, key_frames, key_path, widen, write_channels, write_keys
 from .character import units_per_metre
 from .compat import Home
 from .rigs import held_bones, mesh_named, reach
@@ -140,6 +140,8 @@ class Landing:
         metre = units_per_metre(self._scene)
         for (mesh, key), values in motion.shapes.items():
             column = values[:, None]
+            if (mesh, key) in motion.signed:
+                widen(meshes[mesh].data.shape_keys.key_blocks[key], values)
             track = shape_track(column, reach(meshes[mesh], key), metre, bound, motion.sealed) if bound else None
             yield Channel(self.homes[meshes[mesh].data.shape_keys], key_path(key), "Face", column, track)
 

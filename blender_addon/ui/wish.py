@@ -144,7 +144,7 @@ def frames_of(take: Any) -> tuple[float, float]:
 
 def read_shown(wish: Wish) -> Take:
     """The take on the scene's frames, with its dials."""
-    take = turn_dials(read_performance(wish.file, wish.rate, descriptions()), wish.dials)
+    take = turn_dials(read_performance(wish.file, wish.rate, descriptions()).of_weights(), wish.dials)
     step = (wish.end - wish.start) / max(len(take) - 1, 1)
     places = (np.arange(wish.whole.start, wish.whole.stop) - wish.start) / max(step, 1e-6)
     return sampled(take, places, min(max(wish.rate, 1.0), 240.0))

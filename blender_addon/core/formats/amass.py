@@ -35,7 +35,7 @@ from ..arrays import Arrays, array_names, read_arrays
 from ..capture import weights_of
 from ..errors import AddonError
 from ..footing import Y_UP, Z_UP, footing, room_of
-from ..names import JOINT_NAMES
+from ..names import JOINT_NAMES, component_name
 from ..rotations import from_vectors, multiply, rotate, to_vectors
 from ..skeleton import world_turns
 from ..take import Floats, Take
@@ -144,7 +144,7 @@ def read_sequence(path: Path, fps: float) -> Sequence:
         poses=poses,
         trans=(places * size - start).astype(np.float32),
         face=np.concatenate([face, shapes], axis=1),
-        face_names=(*names_of_face, *(f"Exp{i:03}" for i in range(shapes.shape[1]))),
+        face_names=(*names_of_face, *map(component_name, range(shapes.shape[1]))),
     )
     return Sequence(take, flame, room, size, start)
 
