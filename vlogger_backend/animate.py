@@ -85,9 +85,24 @@ class Animator:
             known = ModelFace(name, solution.expressions, solution.jaws)
         if watch is not None:
             motions = _watched(motions, watch, known)
-        frames = write_take(path, request, speech, motions, hash_of(audio), progress, face=known)
+        made_with = models_behind(request.body, progress)
+        frames = write_take(path, request, speech, motions, hash_of(audio), progress, face=known, made_with=made_with)
         spoken = any(phone.symbol != SILENCE for phone in speech.phones)
         return Animated(path, speech.duration, frames, speech.method, spoken, time.perf_counter() - started)
+
+
+def models_behind(body: Body | str, progress: Progress = no_progress) -> str:
+    """A hash of the user's model that takes of this body are made with, "" if it is none: another hash, another take.
+
+    Raises InputError if the body is a model that is not there or can't be prepared.
+    """
+    face = _face_for(body, progress)
+    name = body if isinstance(body, str) else face[0] if face else None
+    if name is None:
+        return ""
+    from .avatars.licensed.faces import fingerprint
+
+    return fingerprint(name)
 
 
 def _face_for(body: Body | str, progress: Progress) -> tuple[str, Solution] | None:

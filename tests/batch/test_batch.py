@@ -12,8 +12,10 @@ from pathlib import Path
 import psutil
 import pytest
 from batch_files import Run, contents, read_report, times, write_table
+from licensed_files import small_model, write_model
 from spoken import LINE
 
+from vlogger_backend.avatars.licensed import shelf
 from vlogger_backend.batch.lines import read_script
 from vlogger_backend.batch.local import make_here
 from vlogger_backend.batch.making import Status, Todo, examine
@@ -101,6 +103,32 @@ def test_what_a_line_needs_is_told_by_its_files_alone(run: Run, line: Path, tmp_
         file.seek(10_000)
         file.write(b"\1\2")
     assert wanted() == [(".npz",), (".npz",)], "the sound was edited"
+
+
+def test_another_model_makes_another_take(
+    run: Run, line: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VLOGGER_DATA", str(tmp_path / "data"))
+    shutil.copy(line, tmp_path / "line.wav")
+    table, out = tmp_path / "lines.csv", tmp_path / "lines-takes"
+    table.write_text("audio,body,output\nline.wav,anna,a\nline.wav,,b\n")
+
+    def register(seed: int) -> None:
+        file = write_model(tmp_path / f"{seed}_SMPLH_FEMALE.npz", small_model("smplh", 16, seed), "npz")
+        (tmp_path / f"{1 - seed}_SMPLH_FEMALE.npz").unlink(missing_ok=True)
+        shelf.add(file, "anna")
+
+    register(0)
+    assert run(table, "-q", "--workers", 1) == 0
+    first = contents(out)
+    assert run(table, "-q", "--workers", 1) == 0
+    assert [row["status"] for row in read_report(out).values()] == ["unchanged", "unchanged"]
+    register(1)
+    assert run(table, "-q", "--workers", 1) == 0
+    assert [row["status"] for row in read_report(out).values()] == ["made", "unchanged"]
+    assert contents(out)["a.npz"] != first["a.npz"]
+    (tmp_path / "1_SMPLH_FEMALE.npz").unlink()
+    assert run(table, "-q") == 2, "the model is gone"
 
 
 def test_checking_makes_nothing(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,10 +13,13 @@ import pytest
 from batch_files import Run, contents, read_report, write_table
 from spoken import LINE
 
-from vlogger_backend.batch.cluster import make_on_cluster
+from vlogger_backend import __version__
+from vlogger_backend.batch.cluster import Sent, make_on_cluster, make_there
 from vlogger_backend.batch.lines import read_script
 from vlogger_backend.batch.local import make_here
 from vlogger_backend.batch.making import Status, Todo, examine
+from vlogger_backend.request import Request
+from vlogger_backend.work.task import Failed
 
 needs_ray = pytest.mark.skipif(
     importlib.util.find_spec("ray") is None, reason='Ray is not here: pip install ".[cluster]"'
@@ -85,6 +88,21 @@ def test_a_lost_process_costs_no_line(tmp_path: Path, capfd: pytest.CaptureFixtu
         path.unlink()
     list(make_here([examine(each, out, (), again=False) for each in lines], no_watch, folder=out, workers=1))
     assert contents(out) == there
+
+
+def test_a_machine_with_other_models_makes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VLOGGER_DATA", str(tmp_path / "data"))
+    sound = b"nobody hears it"
+    sent = [
+        Sent(__version__, "a", Request("a.wav", body="smplx-neutral"), ".wav", sound, None, (), "a hash"),
+        Sent(__version__, "b", Request("b.wav"), ".wav", sound, None, (), "a hash"),
+    ]
+    for returned, says in zip(map(make_there, sent), ("lacks the body model smplx-neutral", "other body"), strict=True):
+        assert isinstance(returned.outcome, Failed)
+        assert returned.outcome.mendable
+        assert says in returned.outcome.sentence
+        assert "vlogger models add" in returned.outcome.sentence
+        assert returned.files == {}
 
 
 @needs_ray

@@ -63,6 +63,12 @@ class Board:
             self._bars.update(self._whole, description="Looking at what is there", completed=seen, total=total)
             self._news(f"Looking at what is there … {seen} of {total}", now=False)
 
+    def preparing(self, stage: str, done: float) -> None:
+        """A model of the user's is being prepared."""
+        with self._lock:
+            self._bars.update(self._whole, description=stage, completed=done, total=1.0)
+            self._news(f"{stage} …", now=False)
+
     def begins(self, total: int, unchanged: int) -> None:
         """The work on all lines but the `unchanged` ones begins."""
         with self._lock:

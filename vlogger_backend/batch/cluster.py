@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from .. import __version__
+from ..animate import models_behind
 from ..errors import InputError
 from ..files import writing
 from ..progress import no_progress
@@ -53,7 +54,10 @@ _ENVIRONMENT = {
 
 @dataclass(frozen=True)
 class Sent:
-    """What travels to where a line is made. `take` is there if only products are to be made of it."""
+    """What travels to where a line is made. `take` is there if only products are to be made of it.
+
+    A licensed model's file doesn't travel: `made_with` says which one the other machine must have too, as in Take.
+    """
 
     version: str
     name: str
@@ -62,6 +66,7 @@ class Sent:
     sound: bytes
     take: bytes | None
     products: tuple[str, ...]
+    made_with: str = ""
 
 
 @dataclass(frozen=True)
@@ -165,6 +170,8 @@ def make_there(sent: Sent) -> Returned:
     if sent.version != __version__:
         said = f"A machine of the cluster has vlogger {__version__}, this one {sent.version}; install the same on all."
         return Returned(Failed(said, True), {})
+    if lacking := _other_models(sent):
+        return Returned(Failed(lacking, True), {})
     with tempfile.TemporaryDirectory(prefix="vlogger-") as name:
         folder = Path(name)
         sound = folder / f"sound{sent.sound_suffix}"
@@ -185,6 +192,21 @@ def make_there(sent: Sent) -> Returned:
         return Returned(outcome, files)
 
 
+def _other_models(sent: Sent) -> str:
+    """Why this machine would make another take than the one that has sent the line, if it would."""
+    body = sent.request.body
+    try:
+        if models_behind(body) == sent.made_with:
+            return ""
+        reason = "has other body models than this one"
+    except InputError as error:
+        reason = f"lacks the body model {body} ({error})"
+    return (
+        f"The machine {socket.gethostname()} of the cluster {reason}; models don't travel: register the same files "
+        "there under the same names, with: vlogger models add FILE --name NAME"
+    )
+
+
 @cache
 def _kept() -> Kept:
     """What this process keeps loaded for the next line that Ray gives it."""
@@ -203,7 +225,7 @@ def _sent(todo: Todo) -> Sent:
     except OSError as error:
         raise InputError(f"{error.filename} can't be read: {error.strerror}. Start the batch again.") from error
     name = todo.path(TAKE).name.removesuffix(TAKE)
-    return Sent(__version__, name, todo.line.request, sound.suffix, data, take, todo.products)
+    return Sent(__version__, name, todo.line.request, sound.suffix, data, take, todo.products, todo.made_with)
 
 
 def _need_ray() -> None:

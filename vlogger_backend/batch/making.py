@@ -27,7 +27,7 @@ class Todo:
     """What is to be made of a line in `folder`: its take or not, and these products (suffixes).
 
     `kept` are the suffixes of what is there and still good, `meta` what a take among them says of itself. With
-    `again`, the line's sound is spoken anew too.
+    `again`, the line's sound is spoken anew too. `made_with` is as in Take.
     """
 
     line: Line
@@ -37,6 +37,7 @@ class Todo:
     kept: tuple[str, ...] = ()
     meta: Meta | None = None
     again: bool = False
+    made_with: str = ""
 
     def path(self, suffix: str) -> Path:
         """Where the line's file of this kind belongs."""
@@ -95,12 +96,13 @@ class Result:
         }
 
 
-def examine(line: Line, folder: Path, products: Sequence[str], again: bool) -> Todo:
-    """What is missing or out of date of a line.
+def examine(line: Line, folder: Path, products: Sequence[str], again: bool, made_with: str = "") -> Todo:
+    """What is missing or out of date of a line, which is made with the model of this hash (`animate.models_behind`).
 
-    The take says itself what it was made of (request, sound and version); a product is good if it is no older than it.
+    The take says itself what it was made of (request, sound, model and version); a product is good if it is no older
+    than it.
     """
-    todo = Todo(line, folder, True, tuple(products), again=again)
+    todo = Todo(line, folder, True, tuple(products), again=again, made_with=made_with)
     meta = None if again else _good_meta(todo)
     if meta is None:
         return todo
@@ -187,7 +189,7 @@ def _good_meta(todo: Todo) -> Meta | None:
     sound = Path(request.audio)
     try:
         meta = read_meta(todo.path(TAKE))
-        good = (meta.vlogger, meta.request) == (__version__, request)
+        good = (meta.vlogger, meta.request, meta.made_with) == (__version__, request, todo.made_with)
         if line.voice and good:
             good = is_spoken_so(sound, request.text or "", request.language, line.voice)
         return meta if good and meta.audio_sha256 == hash_of(sound) else None

@@ -5,12 +5,16 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
+from functools import cache, partial
+from itertools import chain
 from pathlib import Path
 
+from ..animate import models_behind
+from ..errors import InputError
 from .board import Board
 from .lines import Script
 from .local import Watch
-from .making import Result, Status, Todo, examine, unchanged
+from .making import Result, Status, Todo, examine, failed, unchanged
 from .report import Summary, write_report
 
 Maker = Callable[[Sequence[Todo], Watch], Iterator[Result]]
@@ -35,19 +39,23 @@ def run_batch(
         write_report(folder, tuple(results.values()), summary)
 
     try:
-        todos = []
+        todos, refused = [], []
+        behind = cache(partial(models_behind, progress=board.preparing))
         for i, line in enumerate(script.lines):
             board.looked(i, len(script.lines))
-            todo = examine(line, folder, products, again)
+            try:
+                todo = examine(line, folder, products, again, behind(line.request.body))
+            except InputError as error:
+                refused.append(failed(line, str(error)))
+                continue
             if todo.wanted:
                 todos.append(todo)
             else:
                 results[line.number] = unchanged(todo)
-        board.begins(len(script.lines), len(script.lines) - len(todos))
-        if todos:
-            for result in make(todos, board.at_work):
-                results[result.line.number] = result
-                board.ended(result)
+        board.begins(len(script.lines), len(script.lines) - len(todos) - len(refused))
+        for result in chain(refused, make(todos, board.at_work) if todos else ()):
+            results[result.line.number] = result
+            board.ended(result)
     except KeyboardInterrupt:
         report()
         raise

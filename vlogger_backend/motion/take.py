@@ -58,7 +58,8 @@ class Take:
 
     `audio_sha256` is the hash of the sound file at the time ("" if it was not a file). `recording` tells of the file
     that the take was read from, if it was not made here; then the request makes nothing again, and names the sound.
-    `face` is the model of the user's whose expression the motion has, if it was made for one.
+    `face` is the model of the user's whose expression the motion has, if it was made for one; `made_with` is a hash of
+    the user's model that it was made with, "" if it was none.
     """
 
     motion: Motion
@@ -67,6 +68,7 @@ class Take:
     audio_sha256: str = ""
     recording: Recording | None = None
     face: ModelFace | None = None
+    made_with: str = ""
 
     @property
     def model(self) -> str:
@@ -79,7 +81,7 @@ class Meta:
     """What a take says of itself, without its curves.
 
     vlogger      : the version that made it
-    audio_sha256 : as in Take
+    audio_sha256, made_with : as in Take
     duration     : seconds of sound
     method       : how its speech was found, as in Speech
     spoken       : whether any speech was heard
@@ -88,6 +90,7 @@ class Meta:
     vlogger: str
     request: Request
     audio_sha256: str
+    made_with: str
     duration: float
     method: str
     spoken: bool
@@ -102,11 +105,12 @@ def write_take(
     progress: Progress = no_progress,
     recording: Recording | None = None,
     face: ModelFace | None = None,
+    made_with: str = "",
 ) -> int:
     """Write consecutive windows of motion as one take; returns the number of frames.
 
-    Only one window is in memory at a time, so the length of a take is limited by the disk alone. `face` is the model
-    whose expression the motion has.
+    Only one window is in memory at a time, so the length of a take is limited by the disk alone. `face` and `made_with`
+    are as in Take.
 
     Raises InputError if the file can't be written.
     """
@@ -123,7 +127,8 @@ def write_take(
                     shapes[name] = column.shape[1:]
                 frames, fps = frames + len(motion), motion.fps
         with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
-            for name, value in _small_arrays(request, speech, frames, fps, audio_sha256, recording, face).items():
+            facts = {"audio_sha256": audio_sha256, **({"made_with": made_with} if made_with else {})}
+            for name, value in _small_arrays(request, speech, frames, fps, facts, recording, face).items():
                 with archive.open(npz_entry(name), "w") as entry:
                     npy.write_array(entry, value, allow_pickle=False)
             written, size = 0, sum(4 * frames * math.prod(shape) for shape in shapes.values())
@@ -142,8 +147,9 @@ def write_take(
 def save_take(path: Path, take: Take) -> None:
     """Write a take that is in memory; the same bytes as `write_take` gave for it."""
     write_take(
-        path, take.request, take.speech, [take.motion], take.audio_sha256, recording=take.recording, face=take.face
-    )
+        path, take.request, take.speech, [take.motion], take.audio_sha256, recording=take.recording, face=take.face,
+        made_with=take.made_with,
+    )  # fmt: skip
 
 
 def write_curves(path: Path, motion: Motion, start: int = 0, face: ModelFace | None = None) -> None:
@@ -198,7 +204,8 @@ def read_take(path: Path) -> Take:
         speech = _speech_from(meta["speech"], {name: arrays[f"speech_{name}"] for name in _TRACKS})
         recording = Recording.read(path, meta["recording"]) if meta.get("recording") else None
         face = _face_from(str(meta.get("model", "")), arrays, motion.expression.shape[1])
-        return Take(motion, speech, request_from_dict(meta["request"]), str(meta["audio_sha256"]), recording, face)
+        request, made_with = request_from_dict(meta["request"]), str(meta.get("made_with", ""))
+        return Take(motion, speech, request, str(meta["audio_sha256"]), recording, face, made_with)
     except UNREADABLE as error:
         raise InputError(
             f"{path} is not a take that this version can read ({error}). Make it again with: vlogger animate"
@@ -217,6 +224,7 @@ def read_meta(path: Path) -> Meta:
             str(meta["vlogger"]),
             request_from_dict(meta["request"]),
             str(meta["audio_sha256"]),
+            str(meta.get("made_with", "")),
             float(speech["duration"]),
             str(speech["method"]),
             any(phone[2] != SILENCE for phone in speech["phones"]),
@@ -268,7 +276,7 @@ def _small_arrays(
     speech: Speech,
     frames: int,
     fps: float,
-    audio_sha256: str,
+    facts: Mapping[str, str],
     recording: Recording | None,
     face: ModelFace | None,
 ) -> dict[str, NDArray[Any]]:
@@ -276,7 +284,7 @@ def _small_arrays(
         "format": 1,
         "vlogger": __version__,
         "request": asdict(request),
-        "audio_sha256": audio_sha256,
+        **facts,
         "speech": _speech_to(speech),
         "note": _NOTES[recording is not None],
         **({"recording": recording.described()} if recording else {}),

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
@@ -11,11 +14,12 @@ from ...errors import InputError
 from ...motion.model_face import ModelFace
 from ...motion.motion import Motion
 from ...motion.names import EYE_JOINTS, JOINT_INDEX
-from ...motion.take import Take
+from ...motion.take import Take, hash_of
 from ...progress import Progress, no_progress
 from ...request import Body
 from . import shelf
 from .preparing import prepared
+from .reading import landmark_file
 from .solving import Performed, Solution, performed, weights_of
 
 _JAW = JOINT_INDEX["jaw"]
@@ -35,6 +39,17 @@ def face_for(body: Body | str, progress: Progress = no_progress) -> tuple[str, S
             with suppress(InputError):
                 return entry.name, prepared(entry.name, progress).solution
     return None
+
+
+def fingerprint(name: str) -> str:
+    """A hash of all that what is made of a registered model depends on: its file, and the landmarks beside it.
+
+    Raises InputError if it is not there, or has changed.
+    """
+    entry = shelf.find(name)
+    beside = landmark_file(Path(entry.path)) if entry.kind == "flame" else None
+    said = [entry.name, entry.sha256, hash_of(beside) if beside else ""]
+    return hashlib.sha256(json.dumps(said).encode()).hexdigest()
 
 
 def with_expression(motion: Motion, name: str, progress: Progress = no_progress) -> Motion:
