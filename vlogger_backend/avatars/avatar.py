@@ -14,6 +14,8 @@ from ..motion.names import ARKIT_NAMES, JOINT_NAMES
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int32]
 
+_LEAST = 1e-5
+
 
 @dataclass(frozen=True)
 class Material:
@@ -47,6 +49,18 @@ class Morph:
 
     vertices: Ints
     offsets: Floats
+
+    @staticmethod
+    def of(offsets: NDArray[np.float64]) -> Morph:
+        """That of the offsets (V, 3) of all vertices; what moves less than a hundredth of a millimetre doesn't."""
+        moved = np.flatnonzero(np.linalg.norm(offsets, axis=1) > _LEAST)
+        return Morph(moved.astype(np.int32), offsets[moved].astype(np.float32))
+
+    def dense(self, count: int) -> NDArray[np.float64]:
+        """The offsets (count, 3) of all vertices."""
+        offsets = np.zeros((count, 3))
+        offsets[self.vertices] = self.offsets
+        return offsets
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -92,6 +92,15 @@ def built_in_face() -> Face:
     )
 
 
+def eyes_of(vertices: Doubles) -> Doubles:
+    """(2, 3) the centres of the eyeballs, left and right, of the built-in avatar shaped like somebody (V, 3)."""
+    avatar = load_avatar()
+    balls = np.unique(avatar.faces_of("eyes"))
+    left = avatar.vertices[balls, 0] > 0
+    moved = vertices[balls] - avatar.vertices[balls]
+    return built_in_face().eyes + np.stack([moved[left].mean(axis=0), moved[~left].mean(axis=0)])
+
+
 def _jaw_share(vertices: Doubles, opening: Doubles, joint: Doubles) -> Doubles:
     """(n,) the part of a stiff jaw's turn that jawOpen is at each vertex."""
     turn = rotation_matrices(np.array([[_OPENED, 0.0, 0.0]]))[0]

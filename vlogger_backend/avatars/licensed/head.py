@@ -72,7 +72,7 @@ def registered(model: BodyModel, face: Face) -> Registration:
 
     Raises InputError if the model has no landmarks, no joints for jaw and eyes, or a head that is none.
     """
-    landmarks, eyes = _landmarks_of(model)
+    landmarks, eyes = landmarks_of(model)
     turn, scale, shift = similarity(np.concatenate([face.landmarks, face.eyes]), np.concatenate([landmarks, eyes]))
     start, marks = (scale * points @ turn.T + shift for points in (face.vertices, face.landmarks))
     if not 0.5 < scale < 2 or not np.linalg.norm(marks - landmarks, axis=1).mean() < _UNLIKE:
@@ -83,8 +83,8 @@ def registered(model: BodyModel, face: Face) -> Registration:
     numbers, faces = _head_of(model)
     vertices = model.template[numbers]
     jaw = model.weights[numbers, model.joints.index("jaw")]
-    lips = _lips(start, face.jaw, marks[list(MOUTH)])
-    model_lips = _lips(vertices, jaw, landmarks[list(MOUTH)])
+    lips = lips_of(start, face.jaw, marks[list(MOUTH)])
+    model_lips = lips_of(vertices, jaw, landmarks[list(MOUTH)])
     surface = Surface(vertices, faces, model_lips)
     laid = _bent(start, face, surface, lips, start[face.at] + landmarks - marks)
     normals = vertex_normals(laid, face.faces)
@@ -101,8 +101,11 @@ def registered(model: BodyModel, face: Face) -> Registration:
     return Registration(numbers, faces, laid, source, found.trust, eyes, scale)
 
 
-def _landmarks_of(model: BodyModel) -> tuple[Doubles, Doubles]:
-    """Where the landmarks (51, 3) are on the model's template, and the middles of its eyes (2, 3)."""
+def landmarks_of(model: BodyModel) -> tuple[Doubles, Doubles]:
+    """Where the landmarks (51, 3) are on the model's template, and the middles of its eyes (2, 3).
+
+    Raises InputError if it has no landmarks, or no eyes.
+    """
     if model.landmarks is None:
         remedy = _REMEDIES.get(model.kind, "use a SMPL-X or FLAME file")
         raise InputError(_NO_LANDMARKS.format(title=model.title, remedy=remedy))
@@ -139,7 +142,7 @@ def _head_of(model: BodyModel) -> tuple[NDArray[np.intp], Ints]:
     return numbers.astype(np.intp), numbered.reshape(-1, 3).astype(np.int32)
 
 
-def _lips(vertices: Doubles, jaw: Doubles, seam: Doubles) -> NDArray[np.int8]:
+def lips_of(vertices: Doubles, jaw: Doubles, seam: Doubles) -> NDArray[np.int8]:
     """(n,) 1 for the lower lip, -1 for the upper, 0 elsewhere and at the corners of the mouth."""
     steps = np.concatenate([np.linspace(a, b, 8) for a, b in pairwise(seam)])
     near = np.linalg.norm(vertices[:, None] - steps[None], axis=2).min(axis=1) < _NEAR_MOUTH
