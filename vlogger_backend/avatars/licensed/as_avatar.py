@@ -8,9 +8,11 @@ from numpy.typing import NDArray
 from ...motion.names import ARKIT_INDEX, ARKIT_NAMES, EYE_JOINTS, JOINT_INDEX, JOINT_NAMES
 from ...progress import Progress, no_progress
 from ..avatar import Avatar, Floats, Material, Morph
+from ..bake import jpeg
 from ..library import load_avatar
 from . import shelf
 from .body_model import BodyModel, Doubles
+from .mouth import Lining, lining_of
 from .posing import posed
 from .preparing import prepared
 from .solving import Solution, performed
@@ -19,6 +21,8 @@ _SKIN = Material("skin", (0.58, 0.38, 0.30, 1.0), 0.6)
 _FACE = Material("face", (0.58, 0.38, 0.30, 1.0), 0.6)
 _WHITE = Material("eyes", (0.80, 0.78, 0.76, 1.0), 0.3)
 _IRIS = Material("iris", (0.05, 0.04, 0.03, 1.0), 0.2)
+_LIPS, _THROAT, _DEEP = (0.70, 0.48, 0.43), (0.09, 0.02, 0.02), 0.015
+"""sRGB of the inside of the mouth at its lips, and from how deep within on it is dark, metres."""
 _IRIS_EDGE = np.cos(np.radians(28))
 """Of the angle between where an eye looks and where a vertex of its ball is, up to which that is iris."""
 _BY_MORPHS = ("jaw", *EYE_JOINTS)
@@ -50,12 +54,13 @@ def avatar_of(model: BodyModel, solution: Solution | None, betas: Doubles | None
     weights = _weights(model)
     indices = np.argsort(-weights, axis=1)[:, :4]
     four = np.take_along_axis(weights, indices, axis=1)
-    face_material, materials = _materials(model, rest, own)
+    lining = lining_of(model)
+    face_material, materials = _materials(model, rest, own, lining)
     return Avatar(
         name=model.title,
         vertices=(rest + shift).astype(np.float32),
-        faces=model.faces.astype(np.int32),
-        uvs=np.zeros((len(model.faces), 3, 2), np.float32),
+        faces=np.concatenate([model.faces, lining.lid]).astype(np.int32),
+        uvs=_uvs(model, lining),
         face_material=face_material,
         materials=materials,
         joints=_joints(model, own + shift),
@@ -126,8 +131,11 @@ def _morph(offsets: Doubles) -> Morph:
     return Morph(moved.astype(np.int32), offsets[moved].astype(np.float32))
 
 
-def _materials(model: BodyModel, rest: Doubles, own: Doubles) -> tuple[NDArray[np.int16], tuple[Material, ...]]:
-    """Of each triangle (F,), and the materials: eyeballs with a dark iris, the head, all else."""
+def _materials(
+    model: BodyModel, rest: Doubles, own: Doubles, lining: Lining
+) -> tuple[NDArray[np.int16], tuple[Material, ...]]:
+    """Of each triangle (F,), and the materials: eyeballs with a dark iris, the inside of the mouth, the head, all
+    else."""
     middles = rest[model.faces].mean(axis=1)
     on_face = _share(model, ("head", "jaw") if model.kind != "flame" else ("", "neck", "jaw"))
     material = np.where(on_face > 0.5, 1, 0)
@@ -138,7 +146,26 @@ def _materials(model: BodyModel, rest: Doubles, own: Doubles) -> tuple[NDArray[n
         forward = middles - own[model.joints.index(name)]
         ahead = forward[:, 2] / np.maximum(np.linalg.norm(forward, axis=1), 1e-9)
         material = np.where(ball, np.where(ahead > _IRIS_EDGE, 3, 2), material)
-    return material.astype(np.int16), (_SKIN, _FACE, _WHITE, _IRIS)
+    material[(lining.deep[model.faces] > 0).all(axis=1)] = 4
+    material = np.append(material, np.full(len(lining.lid), 4))
+    return material.astype(np.int16), (_SKIN, _FACE, _WHITE, _IRIS, _mouth())
+
+
+def _mouth() -> Material:
+    """The inside of the mouth: skin at the lips on the left of its texture, dark on the right, and both plain to the
+    edges, over which textures are repeated."""
+    part = np.clip(np.linspace(-0.5, 1.5, 64), 0, 1)[None, :, None] ** 0.6
+    shades = (1 - part) * np.array(_LIPS) + part * np.array(_THROAT)
+    texture = jpeg(np.repeat(shades, 8, axis=0).astype(np.float32), quality=95)
+    return Material("mouth", (1.0, 1.0, 1.0, 1.0), 0.95, texture=texture)
+
+
+def _uvs(model: BodyModel, lining: Lining) -> Floats:
+    """(F, 3, 2), which tell how deep in the mouth a corner is; lids are deep."""
+    deep = np.concatenate([lining.deep[model.faces], np.full((len(lining.lid), 3), _DEEP)])
+    across = 0.25 + 0.5 * np.clip(deep / _DEEP, 0, 1)
+    uvs: Floats = np.stack([across, np.full_like(across, 0.5)], axis=-1).astype(np.float32)
+    return uvs
 
 
 def _share(model: BodyModel, names: tuple[str, ...]) -> Doubles:
