@@ -111,7 +111,8 @@ class Follower:
         self._fetch(snapshot)
         if snapshot.view.state == "done" and snapshot.removed:
             raise JobGoneError("The results of this job were removed to make room. Make it again.")
-        self._end(snapshot.view.state, JobFailedError(self._in_names(snapshot.error)) if snapshot.error else None)
+        error = JobFailedError(self._in_names(snapshot.error)) if snapshot.error else None
+        self._end(snapshot.view.state, error, self._in_names(snapshot.view.note))
 
     def _in_names(self, sentence: str) -> str:
         """A sentence of the service's, with files by their own names."""
@@ -258,10 +259,10 @@ class Follower:
             if self.handle.show(view):
                 self._tell(Moved(self.handle))
 
-    def _end(self, state: Any, error: AddonError | None) -> None:
+    def _end(self, state: Any, error: AddonError | None, note: str = "") -> None:
         if self._closed.is_set():
             return
-        view = View(self._id, state, "", 1.0 if state == "done" else self._view.done, None)
+        view = View(self._id, state, "", 1.0 if state == "done" else self._view.done, None, note)
         self._tell(Ended(self.handle, view, error))
 
 

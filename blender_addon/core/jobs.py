@@ -39,13 +39,17 @@ class Written:
 
 @dataclass(frozen=True)
 class View:
-    """How far a job is: what the panel shows while it is under way. `left` are the seconds until the stage is done."""
+    """How far a job is: what the panel shows while it is under way. `left` are the seconds until the stage is done.
+
+    `note` is what the service remarks on what was made, "" if nothing.
+    """
 
     id: str | None
     state: State
     stage: str
     done: float
     left: float | None
+    note: str = ""
 
 
 class JobHandle:
@@ -94,6 +98,10 @@ class JobHandle:
     @property
     def left(self) -> float | None:
         return self.view.left
+
+    @property
+    def note(self) -> str:
+        return self.view.note
 
     @property
     def ended(self) -> bool:
@@ -217,6 +225,7 @@ def read_snapshot(data: Mapping[str, Any]) -> Snapshot:
                 stage=str(data["stage"]),
                 done=min(max(float(data["done"]), 0.0), 1.0),
                 left=None if left is None else float(left),
+                note=str((data.get("result") or {}).get("note") or ""),
             ),
             revision=int(data["revision"]),
             first=None if data["submission"] is None else first_frame(data["submission"]),

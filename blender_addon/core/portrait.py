@@ -19,8 +19,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import AddonError
-from .skeleton import REST
-from .standing import PELVIS
 
 Floats = NDArray[np.float64]
 
@@ -38,8 +36,6 @@ _SKEW = 1e-3
 """How far the camera's axes may be from square to each other, and from a length of 1."""
 _NAME = 200
 """Letters of a name."""
-_FACE = REST["head"] + PELVIS + (0.0, 0.05, 0.07)
-"""About the middle of the avatar's face at rest."""
 
 
 @dataclass(frozen=True)
@@ -61,12 +57,6 @@ class PortraitFile:
     mean: float
     worst: float
     between_eyes: float
-
-    def aside(self, poses: Floats) -> float:
-        """By how many degrees the furthest of cameras (T, 4, 4) sees the face from another side than the photo."""
-        own = _unit(self.pose[:3, 3] - _FACE)
-        others = _unit(poses[:, :3, 3] - _FACE)
-        return float(np.degrees(np.arccos(np.clip(others @ own, -1, 1)).max()))
 
 
 def read_portrait_file(path: Path) -> PortraitFile:
@@ -131,7 +121,3 @@ def _number(value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         raise ValueError("not a number")
     return float(value)
-
-
-def _unit(vectors: Floats) -> Floats:
-    return np.asarray(vectors / np.linalg.norm(vectors, axis=-1, keepdims=True))

@@ -10,7 +10,6 @@ pelvis, as game engines expect.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,21 +46,27 @@ class Character:
     mesh: Any
 
 
-def remember_body(character: Character, sliders: Mapping[str, float], units: float) -> None:
-    """Note on the armature which avatar it is: the sliders, all at their defaults if there are none; and its units."""
-    character.armature[_BODY] = json.dumps({"sliders": dict(sliders), "units": units})
+Body = dict[str, float] | str
+"""A character as the service knows it: sliders of the built-in avatar, by default its own, or the name of a model."""
 
 
-def body_of(armature: Any) -> tuple[dict[str, float], NDArray[np.float64]] | None:
-    """The avatar's sliders, and what takes SMPL-X's coordinates to the armature's own (4, 4); None for others' rigs."""
+def remember_body(character: Character, body: Body, units: float) -> None:
+    """Note on the armature what it was made of, and its units."""
+    what = {"model": body} if isinstance(body, str) else {"sliders": body}
+    character.armature[_BODY] = json.dumps({**what, "units": units})
+
+
+def body_of(armature: Any) -> tuple[Body, NDArray[np.float64]] | None:
+    """What it was made of, and what takes SMPL-X's coordinates to the armature's own (4, 4); None for others' rigs."""
     try:
         noted = json.loads(armature[_BODY])
-        sliders, units = dict(noted["sliders"]), float(noted["units"])
+        body: Body = str(noted["model"]) if "model" in noted else dict(noted["sliders"])
+        units = float(noted["units"])
     except (KeyError, TypeError, ValueError):
         return None
     placing = np.eye(4)
     placing[:3, :3] = FROM_SMPLX * units
-    return sliders, placing
+    return body, placing
 
 
 def units_per_metre(scene: Any) -> float:

@@ -16,6 +16,7 @@ from ..scene.rigs import face_meshes
 from ..scene.sound import SceneSound, heard_of, rate_of
 from .asked import Asked, ask, asked_for, is_waiting
 from .chosen import why_no_service
+from .models import performer
 from .operator import Operator, no_rig, rig_of
 from .session import session
 from .takes import DIALS, add_take, forget_take, show_take, shown_take, take_file
@@ -66,12 +67,14 @@ class VLOGGER_OT_animate(Operator):
         before = settings.seed
         if self.another:
             settings.seed = random.randrange(1, 100_000)
+        model = performer(scene, armature)
         request = {
             "text": settings.text.strip() or None,
             "language": settings.language,
             "fps": min(max(rate_of(scene), 1.0), 240.0),
             "seed": settings.seed,
             "style": {name: getattr(settings, name) for name in _STYLE},
+            **({"body": model} if model else {}),
         }
 
         def what(folder: Path) -> Asked:
@@ -170,6 +173,8 @@ class VLOGGER_OT_same_again(_TakeOperator):
         settings.seed = int(request.get("seed", 0))
         for name in _STYLE:
             setattr(settings, name, request.get("style", {}).get(name, 1.0))
+        body = request.get("body")
+        settings.model = body if isinstance(body, str) else ""
         try:
             settings.language = str(request.get("language", "en"))
         except TypeError as error:

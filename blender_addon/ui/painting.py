@@ -21,6 +21,7 @@ from ..core.standing import BY_HEAD, standing
 from ..core.steps import awaited
 from ..core.take import Take
 from ..scene.camera import CameraMove, watch_camera
+from ..scene.character import Body
 from ..scene.pictures import add_strip, refresh, sequence_of, show_in_editors
 from ..scene.posture import watch_rig
 from ..scene.rigs import rig_in_steps
@@ -35,11 +36,9 @@ T = TypeVar("T")
 
 _OFTEN = 0.15
 """Seconds between two looks at the pictures that came: Blender reads them from the disk each time."""
-_FAR_ASIDE = 35.0
-"""Degrees between camera and photo from which on it is worth a word."""
 
 
-def paint(wish: Wish, body: tuple[dict[str, float], Any] | None) -> Steps:
+def paint(wish: Wish, body: tuple[Body, Any] | None) -> Steps:
     """Read the take, follow the camera, and have what is missing drawn; it is shown as it comes."""
     threads, painted = ThreadPoolExecutor(1, "vlogger-frames"), Painted(wish.folder, wish.picture)
     look = _Look(wish)
@@ -68,7 +67,6 @@ def paint(wish: Wish, body: tuple[dict[str, float], Any] | None) -> Steps:
         move = yield from _watched(watch_camera(wish.scene, wish.armature, seen, frames), "Following the camera")
         wanted = yield from in_steps(awaited(threads.submit(_made_of, wish, shown, move)), "Comparing")
         missing = painted.missing(wanted)
-        notes += _side(wish, move)
         there = before = len(wanted) - sum(map(len, missing))
         look.came(*(number for number in numbers if before and not any(number in run for run in missing)))
 
@@ -87,7 +85,8 @@ def paint(wish: Wish, body: tuple[dict[str, float], Any] | None) -> Steps:
                     there += 1
                     look.came(update.frame)
 
-            yield from served(_job(wish, move, run), wish.folder, f"{wish.title} pictures", at, came)
+            handle = yield from served(_job(wish, move, run), wish.folder, f"{wish.title} pictures", at, came)
+            notes += [handle.note] if handle.note else []
         look.end()
         if wish.strip and look.image is not None:
             add_strip(bpy.data.scenes[wish.scene], look.image)
@@ -197,14 +196,6 @@ def _job(wish: Wish, move: CameraMove, run: range) -> dict[str, Any]:
         return {"kind": "shot", "take": take, "portrait": who.path, "painting": painting}
     job = {"kind": "render", "take": take, **what}
     return job if wish.body is None else {**job, "body": wish.body}
-
-
-def _side(wish: Wish, move: CameraMove) -> list[str]:
-    """That a photo is seen from where it shows little."""
-    aside = 0.0 if wish.person is None else wish.person.portrait.aside(move.poses)
-    if aside < _FAR_ASIDE:
-        return []
-    return [f"The camera is up to {aside:.0f}° aside of where the photo was taken, which shows one side of a person."]
 
 
 def _stage(there: int, count: int, handle: JobHandle) -> str:

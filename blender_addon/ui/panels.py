@@ -12,6 +12,7 @@ from .asked import is_waiting
 from .backend import backend, clock, size
 from .chosen import preferences, why_no_service
 from .drawing import draw_errand, draw_hint, draw_text
+from .models import models
 from .operator import no_rig, rig_of
 from .session import session
 from .takes import DIALS, shown_take, take_file
@@ -46,6 +47,8 @@ class VLOGGER_PT_animate(SidebarPanel, bpy.types.Panel):
         column.prop(settings, "rig", text="Rig")
         if settings.rig is None and armature is not None:
             draw_hint(column, f"Active: {armature.name}", "ARMATURE_DATA")
+        if settings.model or any(model.expressive for model in models()):
+            column.prop(settings, "models")
         column.prop(settings, "seed")
         column.prop(settings, "place_sound")
         self._button(context, armature)

@@ -20,6 +20,7 @@ from bpy.props import (
 from ..core.portrait import AFFIRMED
 from ..scene.fbx import PRESETS
 from ..scene.sound import sounds_in
+from .by_name import Item, choice_by_name
 from .portraits import CHARACTER, PHOTO
 
 LANGUAGES = (
@@ -86,26 +87,18 @@ def _another_person(settings: Any, context: Any) -> None:
     settings.affirmed = False
 
 
-_renderers_shown: list[tuple[str, str, str]] = []
-"""As for `_strips_shown`."""
-
-
-def _renderers(settings: Any, context: Any) -> list[tuple[str, str, str]]:
+def _renderers() -> list[Item]:
     from .renderers import renderers
 
-    known = {renderer.name: (renderer.name, renderer.label, renderer.detail) for renderer in renderers()}
-    _renderers_shown[:] = known.values()
-    if settings.renderer not in known:  # one that the service didn't tell, or not yet
-        _renderers_shown.append((settings.renderer, settings.renderer, ""))
-    return _renderers_shown
+    return [(renderer.name, renderer.label, renderer.detail) for renderer in renderers()]
 
 
-def _renderer_index(settings: Any) -> int:
-    return [name for name, *_ in _renderers(settings, None)].index(settings.renderer)
+def _models() -> list[Item]:
+    from .models import models
 
-
-def _renderer_chosen(settings: Any, index: int) -> None:
-    settings.renderer = _renderers(settings, None)[index][0]
+    automatic = "That of which the rig was made, or of its kind; for other rigs the first that there is"
+    expressive = [(model.name, model.name, model.detail) for model in models() if model.expressive]
+    return [("", "Automatic", automatic), *expressive]
 
 
 class VloggerExportSettings(bpy.types.PropertyGroup):
@@ -137,13 +130,7 @@ class VloggerFramesSettings(bpy.types.PropertyGroup):
         default=CHARACTER,
     )
     renderer: StringProperty(default="builtin", description="The renderer's name, as the service knows it")
-    renderers: EnumProperty(
-        name="Renderer",
-        description="What paints the person",
-        items=_renderers,
-        get=_renderer_index,
-        set=_renderer_chosen,
-    )
+    renderers: choice_by_name("renderer", _renderers, "Renderer", "What paints the person")
     background: EnumProperty(
         name="Background",
         items=(
@@ -202,6 +189,10 @@ class VloggerSceneSettings(bpy.types.PropertyGroup):
         description="The armature that performs; empty is the active one",
         type=bpy.types.Object,
         poll=lambda self, thing: bool(thing.type == "ARMATURE"),
+    )
+    model: StringProperty(description="The model for which takes are made, by its name; empty is automatic")
+    models: choice_by_name(
+        "model", _models, "Model", "Of your SMPL-X and FLAME models, the one whose expression the next take has"
     )
     seed: IntProperty(name="Seed", description="Another seed is another take of the same line", min=0, max=2**31 - 1)
     energy: _dial("Energy", "How lively the whole performance is")

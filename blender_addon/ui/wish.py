@@ -15,7 +15,7 @@ from ..core.formats.reading import read_performance
 from ..core.portrait import PortraitFile
 from ..core.shown import sampled
 from ..core.take import Take
-from ..scene.character import body_of
+from ..scene.character import Body, body_of
 from ..scene.pictures import Span, picture
 from ..scene.sound import rate_of
 from .mapping import descriptions
@@ -55,7 +55,7 @@ class Wish:
     last: int
     start: float
     end: float
-    body: dict[str, float] | None
+    body: Body | None
     strip: bool
     person: Person | None
 

@@ -253,7 +253,7 @@ def main(folder: str, python: str, character: str, sound: str) -> dict[str, Any]
 def _listed(frames: Any) -> Any:
     from blender_addon.ui.properties import _renderers
 
-    return _renderers(frames, None)
+    return _renderers()
 
 
 if __name__ == "__main__":
