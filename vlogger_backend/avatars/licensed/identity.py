@@ -17,7 +17,7 @@ from ...errors import InputError
 from ...progress import Progress, no_progress
 from ..similarity import similarity
 from .body_model import BodyModel, Doubles, Ints
-from .built_in import built_in_face
+from .built_in import built_in_face, eyes_of
 from .fitting import LIMIT, Marks, Round, Skin, brought, how_far, laid, percentile, skin_of
 from .head import Registration, eye_joints
 from .moving import Moving, Stance, at_rest
@@ -106,7 +106,7 @@ class Placed:
         return np.asarray(self.scale * points @ self.turn.T + self.shift)
 
 
-def identity_of_face(model: BodyModel, there: Registration, vertices: NDArray[np.floating]) -> Placed:
+def identity_of_face(model: BodyModel, there: Registration, vertices: NDArray[np.float32] | Doubles) -> Placed:
     """The person whose face the built-in avatar's has been made, such as a portrait's (`Fit.vertices`).
 
     vertices : (V, 3) of the default built-in avatar in rest pose, shaped like the person
@@ -123,7 +123,7 @@ def identity_of_face(model: BodyModel, there: Registration, vertices: NDArray[np
     rest = np.concatenate([model.template[numbers], (model.regressor @ model.template)[joints]])
     eyes = (model.regressor[joints] @ model.shapes.reshape(len(model.template), -1)).reshape(2, 3, -1)
     basis = np.concatenate([model.shapes[numbers], eyes])
-    target = np.concatenate([(there.source @ person)[used], _eyes_of(vertices)])
+    target = np.concatenate([(there.source @ person)[used], eyes_of(np.asarray(vertices, np.float64))])
     weights = np.append(known[used] / known[used].sum(), np.full(2, _EYES / 2))
     start = _closed(rest, basis, target, weights, _DEAR)
 
@@ -371,14 +371,3 @@ def _marks_at(model: BodyModel, skin: Skin, landmarks: Doubles, places: Doubles)
     off, nearest = cKDTree(model.template[skin.numbers]).query(landmarks, k=3)
     shares = 1 / (off + 1e-4)
     return Marks(nearest.astype(np.int32), shares / shares.sum(axis=1, keepdims=True), places)
-
-
-def _eyes_of(vertices: NDArray[np.floating]) -> Doubles:
-    """(2, 3) the centres of the eyeballs, left and right, of the built-in avatar shaped like somebody."""
-    from ..library import load_avatar
-
-    avatar = load_avatar()
-    balls = np.unique(avatar.faces_of("eyes"))
-    left = avatar.vertices[balls, 0] > 0
-    moved = np.asarray(vertices, np.float64) - avatar.vertices
-    return built_in_face().eyes + np.stack([moved[balls[left]].mean(axis=0), moved[balls[~left]].mean(axis=0)])
