@@ -14,13 +14,13 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from vlogger_backend.avatars.library import load_avatar
 from vlogger_backend.motion.take import read_take
 from vlogger_backend.painting import Painting
 from vlogger_backend.portraits.storage import read_portrait
 from vlogger_backend.renderers.builtin.painter import Painter
 from vlogger_backend.renderers.builtin.puppet import Puppet
 from vlogger_backend.renderers.builtin.renderer import straight
+from vlogger_backend.renderers.figure import built_in_figure
 from vlogger_backend.renderers.paint import paint_shot
 
 
@@ -36,9 +36,9 @@ def main() -> None:
     poses, fields = portrait.fit.camera.over(1)
     behind = np.zeros((*size, 3), np.uint8)
     spent: dict[str, float] = defaultdict(float)
-    avatar = load_avatar()
+    person = built_in_figure(portrait).person
     started = time.perf_counter()
-    with closing(Puppet(avatar, portrait, size)) as puppet:
+    with closing(Puppet(person, portrait, size)) as puppet:
         painter = Painter(portrait.picture, puppet.patches_in_photo(), 0)
         ready = time.perf_counter() - started
         count = min(options.frames, len(motion))

@@ -23,7 +23,6 @@ import numpy as np
 from numpy.typing import NDArray
 from skimage.metrics import structural_similarity
 
-from vlogger_backend.avatars.library import load_avatar
 from vlogger_backend.avatars.posing import posed_vertices
 from vlogger_backend.motion.motion import Motion
 from vlogger_backend.portraits.finding import find_faces
@@ -37,6 +36,7 @@ from vlogger_backend.portraits.tracking import track
 from vlogger_backend.renderers.builtin.painter import Painter
 from vlogger_backend.renderers.builtin.puppet import Puppet
 from vlogger_backend.renderers.compositing import over
+from vlogger_backend.renderers.figure import built_in_figure
 
 Pictures = NDArray[np.uint8]
 LIPS = [*INNER_LIPS, *OUTER_LIPS]
@@ -62,7 +62,7 @@ def performed(portrait: Portrait, motion: Motion, weights: Path | None) -> tuple
     height, width = portrait.picture.shape[:2]
     poses, fields = portrait.fit.camera.over(1)
     warped, painted = [], []
-    with closing(Puppet(load_avatar(), portrait, (width, height))) as puppet:
+    with closing(Puppet(built_in_figure(portrait).person, portrait, (width, height))) as puppet:
         painter = Painter(portrait.picture, puppet.patches_in_photo(), 0, *([weights] if weights else []))
         for index in range(len(motion)):
             moment = motion.poses[index], motion.trans[index], motion.arkit[index]

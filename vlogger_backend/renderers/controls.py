@@ -66,7 +66,7 @@ class ControlStage:
     def __init__(self, scene: Scene) -> None:
         self._scene = scene
         self._poses, self._fields = scene.camera.over(scene.last - scene.first + 1)
-        self._rasterizer = Rasterizer(scene.portrait)
+        self._rasterizer = Rasterizer(scene.drawn, scene.portrait)
 
     @property
     def scene(self) -> Scene:
@@ -74,7 +74,7 @@ class ControlStage:
 
     @property
     def avatar(self) -> Avatar:
-        """The avatar with the portrait's shape."""
+        """The figure's, with the portrait's shape."""
         return self._rasterizer.avatar
 
     def lens(self, frame: int) -> tuple[NDArray[np.float64], float]:
@@ -90,7 +90,7 @@ class ControlStage:
         vertices = posed_vertices(self.avatar, poses, trans, motion.arkit[frame])
         joints = posed_joints(self.avatar, poses, trans)
         raster = self._rasterizer.draw(vertices, size, pose, field)
-        points = keypoints(self.avatar, vertices, joints, raster.depth, pose, field)
+        points = keypoints(self._scene.drawn, vertices, joints, raster.depth, pose, field)
         _, away = project(joints[[JOINT_INDEX["head"]]], pose, field, size)
         return Controls(raster, points, float(np.nan_to_num(away[0], nan=1.0)), vertices)
 

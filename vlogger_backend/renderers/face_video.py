@@ -16,10 +16,8 @@ from numpy.typing import NDArray
 
 from ..avatars.posing import posed_vertices
 from ..camera import Camera
-from ..portraits.head import load_head
 from ..progress import Progress, no_progress
 from .compositing import straight_over
-from .raster import shaped
 from .renderer import Renderer, Scene
 from .skeleton import IBUG, Picture, project
 
@@ -45,9 +43,9 @@ def face_video(
 
 def _landmarks(scene: Scene, frame: int) -> NDArray[np.float32]:
     """Where the 68 landmarks are in a frame, (68, 3)."""
-    avatar, motion = shaped(scene.portrait), scene.motion
-    vertices = posed_vertices(avatar, motion.poses[frame], motion.trans[frame], motion.arkit[frame])
-    return np.asarray((load_head().landmarks @ vertices)[list(IBUG)], np.float32)
+    figure, motion = scene.drawn, scene.motion
+    vertices = posed_vertices(figure.avatar, motion.poses[frame], motion.trans[frame], motion.arkit[frame])
+    return np.asarray((figure.landmarks @ vertices)[list(IBUG)], np.float32)
 
 
 def _head_camera(scene: Scene, places: list[NDArray[np.float32]], side: int) -> Camera:

@@ -6,22 +6,21 @@ such as places must not be mixed with what is behind them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from functools import lru_cache
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..avatars.avatar import Avatar, Floats
+from ..avatars.avatar import Floats
 from ..avatars.posing import posed_vertices
 from ..camera import focal_length
 from ..motion.names import JOINT_NAMES
-from ..portraits.head import load_head
 from ..portraits.portrait import Portrait
+from .figure import Figure
 from .opengl import Context
-from .regions import STRANDS, regions_of_faces
+from .regions import STRANDS
 from .stage import NEAREST, SurfaceNormals, projection_matrix
 
 _SHADERS = Path(__file__).parent / "shaders"
@@ -31,7 +30,7 @@ _PHOTO_SIDE = 2048
 
 @dataclass(frozen=True, eq=False)
 class Raster:
-    """What a camera sees of the avatar, pixel by pixel, (height, width, …); zeros where it sees none of it.
+    """What a camera sees of a figure, pixel by pixel, (height, width, …); zeros where it sees none of it.
 
     template : (…, 3) the place in the default avatar in its rest pose, metres, so a point of the body keeps its number
                whatever it does and whoever it is (VLOGGER's dense coordinates)
@@ -48,45 +47,40 @@ class Raster:
     warp: NDArray[np.uint8]
 
 
-@lru_cache(maxsize=2)
-def shaped(portrait: Portrait) -> Avatar:
-    """The default avatar with the person's shape. The same one each time, since what poses it is kept for each."""
-    return replace(load_head().avatar, vertices=portrait.fit.vertices)
-
-
 class Rasterizer:
-    """An OpenGL context with a portrait's body and photo. `draw` looks at one frame.
+    """An OpenGL context with a figure and a portrait's photo. `draw` looks at one frame.
 
     To be closed after use. Raises InputError if no OpenGL can be opened.
     """
 
-    def __init__(self, portrait: Portrait) -> None:
-        self.avatar = shaped(portrait)
+    def __init__(self, figure: Figure, portrait: Portrait) -> None:
+        self.avatar = figure.avatar
         self._normals = SurfaceNormals(self.avatar)
         self._context = Context()
         self._target: _Target | None = None
         try:
             self._context.make_current()
-            self._fill(load_head().avatar, portrait)
+            self._fill(figure, portrait)
         except BaseException:
             self.close()
             raise
 
-    def _fill(self, avatar: Avatar, portrait: Portrait) -> None:
+    def _fill(self, figure: Figure, portrait: Portrait) -> None:
         from OpenGL import GL
         from OpenGL.GL import shaders
 
+        avatar = self.avatar
         still = np.zeros((len(JOINT_NAMES), 3), np.float32)
         photo = posed_vertices(self.avatar, still, np.zeros(3, np.float32), portrait.fit.arkit)
         double = np.array([m.double_sided for m in avatar.materials])[avatar.face_material]
         order = np.argsort(double, kind="stable")
-        regions, first = (values[order] for values in regions_of_faces(avatar))
+        regions, first = figure.regions[order], figure.borders[order]
         corners, pairs = avatar.faces[order].ravel(), np.repeat(regions, 3, axis=0)
         keys = (corners.astype(np.int64) << 16) + (pairs[:, 0].astype(np.int64) << 8) + pairs[:, 1]
         _, places, numbered = np.unique(keys, return_index=True, return_inverse=True)
         self._chosen = corners[places]
         self._single, self._corners = 3 * int((~double).sum()), len(corners)
-        template, placed, facing = (values[self._chosen] for values in (avatar.vertices, photo, self._normals(photo)))
+        template, placed, facing = (values[self._chosen] for values in (figure.template, photo, self._normals(photo)))
         static = np.hstack([template, placed, facing, pairs[places], first.reshape(-1, 1)[places]])
         self._program = shaders.compileProgram(
             shaders.compileShader((_SHADERS / "raster.vert").read_text(), GL.GL_VERTEX_SHADER),

@@ -5,15 +5,14 @@ Left is the person's own left. Numbers and colours are part of the image sequenc
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 import numpy as np
 from numpy.typing import NDArray
 
 from ..avatars.avatar import Avatar
 from ..motion.names import JOINT_NAMES
-from ..portraits.head import load_head
 from ..portraits.landmarks import INNER_LIPS, OUTER_LIPS
+
+Points = NDArray[np.float64] | NDArray[np.float32]
 
 REGIONS: dict[str, tuple[int, int, int]] = {
     "none": (0, 0, 0),
@@ -52,25 +51,26 @@ NUMBER = {name: number for number, name in enumerate(REGIONS)}
 STRANDS = (NUMBER["brows"], NUMBER["hair"])
 """The first and the last of the regions that are made of strands."""
 _MATERIALS = ("mouth", "teeth", "tongue", "brows", "lashes", "hair")
+_EYES = ("eyes", "iris")
 _CLOTHES = ("jumper", "trousers", "shoes")
 _OF_JOINT = {"hip": "thigh", "knee": "shin", "ankle": "foot", "foot": "foot", "shoulder": "upper_arm",
              "elbow": "forearm"}  # fmt: skip
 
 
-@lru_cache(maxsize=1)
-def regions_of_faces(avatar: Avatar) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-    """For each face of the default avatar two regions (F, 2), and which of them its corners belong to (F, 3): the
-    first where that number is above zero, so that the border between them runs through the face.
+def regions_of_faces(avatar: Avatar, landmarks: Points) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    """For each face of an avatar two regions (F, 2), and which of them its corners belong to (F, 3): the first where
+    that number is above zero, so that the border between them runs through the face.
 
-    A face is what its material is; skin and clothes belong to the joints that move them.
+    A face is what its material is; skin and clothes belong to the joints that move them. `landmarks` (478, 3) are
+    MediaPipe's on the avatar at rest.
     """
     names = np.array([m.name for m in avatar.materials])[avatar.face_material]
     regions, first = _by_joints(avatar, names)
     centres = avatar.vertices[avatar.faces].mean(axis=1)
-    upper, lower = _lips(avatar, centres)
+    upper, lower = _lips(landmarks, centres)
     whole = {material: (names == material) for material in _MATERIALS}
     whole["left_eye"], whole["right_eye"] = (
-        (names == "eyes") & side for side in (centres[:, 0] > 0, centres[:, 0] <= 0)
+        np.isin(names, _EYES) & side for side in (centres[:, 0] > 0, centres[:, 0] <= 0)
     )
     whole["upper_lip"], whole["lower_lip"] = (names == "face") & upper, (names == "face") & lower
     for region, chosen in whole.items():
@@ -105,9 +105,8 @@ def _joint_region(joint: str) -> str:
     return f"{side}_{_OF_JOINT.get(part, 'hand')}"  # wrist and fingers
 
 
-def _lips(avatar: Avatar, centres: NDArray[np.float32]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+def _lips(points: Points, centres: NDArray[np.float32]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Which of the faces' centres (F, 3) are on the upper and on the lower lip, seen from the front."""
-    points = load_head().landmarks @ avatar.vertices
     outline, seam = points[list(OUTER_LIPS), :2], points[list(INNER_LIPS)]
     inside = _inside(centres[:, :2], outline) & (centres[:, 2] > seam[:, 2].min() - 0.01)
     order = np.argsort(seam[:, 0])
@@ -115,7 +114,7 @@ def _lips(avatar: Avatar, centres: NDArray[np.float32]) -> tuple[NDArray[np.bool
     return inside & above, inside & ~above
 
 
-def _inside(points: NDArray[np.float32], outline: NDArray[np.float32]) -> NDArray[np.bool_]:
+def _inside(points: Points, outline: Points) -> NDArray[np.bool_]:
     """Which points (n, 2) are inside a closed polygon (m, 2): a ray to the right crosses it an odd number of times."""
     crossings = np.zeros(len(points), int)
     for (x0, y0), (x1, y1) in zip(outline, np.roll(outline, -1, axis=0), strict=True):

@@ -12,6 +12,7 @@ from ..progress import Progress, no_progress
 
 if TYPE_CHECKING:
     from ..portraits.portrait import Portrait
+    from .figure import Figure
     from .stage import Picture
 
 
@@ -23,6 +24,8 @@ class Scene:
     `start` is the first frame still to be painted, where a shot that was interrupted goes on; None is `first`. What is
     before it is not yielded, and what comes is what would have come.
 
+    `figure` performs it for the person: a model of the user's, or None for the built-in avatar.
+
     The same scene, seed and renderer give the same pixels on the same machine.
     """
 
@@ -33,6 +36,14 @@ class Scene:
     last: int
     seed: int = 0
     start: int | None = None
+    figure: Figure | None = None
+
+    @property
+    def drawn(self) -> Figure:
+        """What is drawn of the person."""
+        from .figure import built_in_figure
+
+        return self.figure or built_in_figure(self.portrait)
 
     @property
     def frames(self) -> range:

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from ..avatars.avatar import Avatar, Floats
 from ..camera import Pinhole
 from ..motion.names import JOINT_INDEX
-from ..portraits.head import load_head
 from ..portraits.landmarks import LEFT_EYE, LEFT_PUPIL, RIGHT_EYE, RIGHT_PUPIL
+from .figure import Figure
 
 Picture = NDArray[np.uint8]
 
@@ -71,20 +71,20 @@ class Keypoints:
 
 
 def keypoints(
-    avatar: Avatar,
+    figure: Figure,
     vertices: Floats,
     joints: Floats,
     depth: Floats,
     pose: NDArray[np.float64],
     field: float,
 ) -> Keypoints:
-    """The keypoints of the avatar with its vertices (V, 3) and joints (55, 3) so posed.
+    """The keypoints of a figure with its vertices (V, 3) and joints (55, 3) so posed.
 
     `depth` (height, width) is what the camera at `pose` with the vertical field of view `field` sees of it, metres,
     0 beside it; what is hidden of the head is not seen.
     """
     size = depth.shape[1], depth.shape[0]
-    points = load_head().landmarks @ vertices
+    points = figure.landmarks @ vertices
     mesh, away = project(points, pose, field, size)
     left, right = points[list(LEFT_EYE)].mean(axis=0), points[list(RIGHT_EYE)].mean(axis=0)
     head = np.stack([right, left, points[_RIGHT_EAR], points[_LEFT_EAR]])
@@ -95,7 +95,7 @@ def keypoints(
     on_head = [0, 14, 15, 16, 17]
     body[on_head] = _seen(body[on_head], distances[on_head], depth)
     seventy = [*IBUG, RIGHT_PUPIL, LEFT_PUPIL]
-    hands = np.stack([_hand(avatar, vertices, joints, side) for side in ("left", "right")])
+    hands = np.stack([_hand(figure.avatar, vertices, joints, side) for side in ("left", "right")])
     drawn, _ = project(hands.reshape(-1, 3), pose, field, size)
     return Keypoints(
         _inside(body, size),
@@ -178,17 +178,17 @@ def _draw_hands(canvas: Picture, hands: Floats, line: int, dot: int) -> Picture:
 
 def _hand(avatar: Avatar, vertices: Floats, joints: Floats, side: str) -> Floats:
     """Wrist, then each finger's three joints and its tip, (21, 3)."""
-    tips = vertices[_fingertips(avatar)[int(side == "right")]]
-    fingers = [
-        np.vstack([joints[[JOINT_INDEX[f"{side}_{finger}{i}"] for i in (1, 2, 3)]], tip])
-        for finger, tip in zip(_FINGERS, tips, strict=True)
-    ]
+    tips = _fingertips(avatar)[int(side == "right")]
+    fingers = []
+    for finger, tip in zip(_FINGERS, tips, strict=True):
+        bones = joints[[JOINT_INDEX[f"{side}_{finger}{i}"] for i in (1, 2, 3)]]
+        fingers.append(np.vstack([bones, 2 * bones[2] - bones[1] if tip < 0 else vertices[tip]]))
     return np.vstack([joints[JOINT_INDEX[f"{side}_wrist"]], *fingers])
 
 
 @lru_cache(maxsize=2)
 def _fingertips(avatar: Avatar) -> NDArray[np.int64]:
-    """The vertices (2, 5) that are furthest out on each finger's last bone, left and right."""
+    """The vertices (2, 5) that are furthest out on each finger's last bone, left and right; -1 without fingers."""
     strongest = avatar.joint_indices[np.arange(len(avatar.vertices)), avatar.joint_weights.argmax(axis=1)]
     tips = []
     for side in ("left", "right"):
@@ -196,7 +196,7 @@ def _fingertips(avatar: Avatar) -> NDArray[np.int64]:
             joint = JOINT_INDEX[f"{side}_{finger}3"]
             own = np.flatnonzero(strongest == joint)
             reach = np.linalg.norm(avatar.vertices[own] - avatar.joints[joint], axis=1)
-            tips.append(own[reach.argmax()])
+            tips.append(own[reach.argmax()] if len(own) else -1)
     return np.reshape(tips, (2, 5))
 
 

@@ -27,6 +27,7 @@ from ..portraits.portrait import Consent, Fit, FitError, Portrait
 from ..renderers.builtin.patches import cut
 from ..renderers.builtin.puppet import Frame, Puppet
 from ..renderers.compositing import over
+from ..renderers.figure import built_in_figure
 from ..renderers.lighting import Opening
 from ..renderers.stage import Stage
 from ..request import Request, Style
@@ -85,7 +86,7 @@ def random_pairs(rng: np.random.Generator, motions: list[Motion], frames: int) -
     with closing(Stage(person.avatar)) as stage:
         photo = _drawn(stage, person, camera, _still(), photo_arkit)
         portrait = _portrait(rng, person, camera, photo_arkit, photo)
-        with closing(Puppet(load_head().avatar, portrait, (_SIZE, _SIZE))) as puppet:
+        with closing(Puppet(built_in_figure(portrait).person, portrait, (_SIZE, _SIZE))) as puppet:
             still = np.zeros(3, np.float32)
             photo_patches = cut(portrait.picture, puppet.patches_in_photo())
             found = []

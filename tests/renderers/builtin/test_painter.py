@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 from portraits_of import portrait_of
 
-from vlogger_backend.avatars.library import load_avatar
 from vlogger_backend.errors import InputError
 from vlogger_backend.motion.names import ARKIT_INDEX
 from vlogger_backend.portraits.portrait import Portrait
 from vlogger_backend.renderers.builtin.painter import WEIGHTS, Painter, load_network
 from vlogger_backend.renderers.builtin.patches import cut
 from vlogger_backend.renderers.builtin.puppet import Frame, Puppet
+from vlogger_backend.renderers.figure import built_in_figure
 
 SIZE = (256, 256)
 
@@ -28,7 +28,7 @@ def portrait() -> Portrait:
 
 @pytest.fixture(scope="module")
 def puppet(portrait: Portrait) -> Iterator[Puppet]:
-    with closing(Puppet(load_avatar(), portrait, SIZE)) as made:
+    with closing(Puppet(built_in_figure(portrait).person, portrait, SIZE)) as made:
         yield made
 
 
@@ -79,7 +79,7 @@ def test_the_same_seed_paints_the_same(puppet: Puppet, portrait: Portrait, paint
 def test_what_the_photo_shows_of_mouth_and_eyes_does_not_depend_on_the_picture_s_size(
     size: tuple[int, int], puppet: Puppet, portrait: Portrait
 ) -> None:
-    with closing(Puppet(load_avatar(), portrait, size)) as other:
+    with closing(Puppet(built_in_figure(portrait).person, portrait, size)) as other:
         found = cut(portrait.picture, other.patches_in_photo())
     assert np.array_equal(found, cut(portrait.picture, puppet.patches_in_photo()))
     frame = drawn(puppet, portrait)

@@ -19,6 +19,7 @@ from vlogger_backend.motion.names import ARKIT_INDEX, JOINT_INDEX
 from vlogger_backend.portraits.portrait import Portrait
 from vlogger_backend.renderers.builtin.patches import PATCH, cut
 from vlogger_backend.renderers.builtin.puppet import PARTS, Frame, Puppet
+from vlogger_backend.renderers.figure import built_in_figure
 
 SIZE = (256, 256)
 EYE, MOUTH = PARTS.index("eye"), PARTS.index("mouth")
@@ -50,7 +51,7 @@ def over(frame: Frame, background: np.ndarray) -> np.ndarray:
 
 def fidelity(portrait: Portrait) -> float:
     """The PSNR in dB of the frame at rest against the photo."""
-    with closing(Puppet(load_avatar(), portrait, portrait.matte.shape[::-1])) as puppet:
+    with closing(Puppet(built_in_figure(portrait).person, portrait, portrait.matte.shape[::-1])) as puppet:
         shown = over(drawn(puppet, portrait), portrait.background)
     return float(10 * np.log10(255**2 / np.mean((shown - portrait.picture) ** 2)))
 
@@ -62,7 +63,7 @@ def portrait() -> Portrait:
 
 @pytest.fixture(scope="module")
 def puppet(portrait: Portrait) -> Iterator[Puppet]:
-    with closing(Puppet(load_avatar(), portrait, SIZE)) as puppet:
+    with closing(Puppet(built_in_figure(portrait).person, portrait, SIZE)) as puppet:
         yield puppet
 
 
@@ -184,7 +185,7 @@ def test_no_holes(
 def test_pictures_of_other_sizes_than_the_photos(portrait: Portrait, shown: str) -> None:
     size = {"photo": SIZE, "smaller": (96, 96), "larger": (512, 512), "wider": (320, 160)}[shown]
     camera = photo_camera(size)
-    with closing(Puppet(load_avatar(), portrait, size)) as puppet:
+    with closing(Puppet(built_in_figure(portrait).person, portrait, size)) as puppet:
         frame = drawn(puppet, portrait, camera)
     assert frame.picture.shape == (size[1], size[0], 4)
     expected = portrait.matte.mean() / 255
@@ -196,7 +197,7 @@ def test_pictures_of_other_sizes_than_the_photos(portrait: Portrait, shown: str)
 def test_mattes_of_nobody_and_of_all(portrait: Portrait, matte: int) -> None:
     """Nobody is nothing to be seen; if all of the photo is the person, all of it is drawn."""
     odd = replace(portrait, matte=np.full_like(portrait.matte, matte), foreground=portrait.picture)
-    with closing(Puppet(load_avatar(), odd, SIZE)) as puppet:
+    with closing(Puppet(built_in_figure(odd).person, odd, SIZE)) as puppet:
         for turn in ((0, 0, 0), (0, 25, 0)):
             frame = drawn(puppet, odd, turn=turn, jawOpen=0.5)
             if matte == 0:
@@ -206,7 +207,7 @@ def test_mattes_of_nobody_and_of_all(portrait: Portrait, matte: int) -> None:
 
 
 def test_two_at_once_and_one_closed_before_the_other(portrait: Portrait) -> None:
-    one, other = (Puppet(load_avatar(), portrait, SIZE) for _ in range(2))
+    one, other = (Puppet(built_in_figure(portrait).person, portrait, SIZE) for _ in range(2))
     first = drawn(one, portrait, jawOpen=0.4).picture
     second = drawn(other, portrait, jawOpen=0.4).picture
     one.close()

@@ -98,7 +98,7 @@ def eyes_of(vertices: Doubles) -> Doubles:
     balls = np.unique(avatar.faces_of("eyes"))
     left = avatar.vertices[balls, 0] > 0
     moved = vertices[balls] - avatar.vertices[balls]
-    return built_in_face().eyes + np.stack([moved[left].mean(axis=0), moved[~left].mean(axis=0)])
+    return np.asarray(built_in_face().eyes + np.stack([moved[left].mean(axis=0), moved[~left].mean(axis=0)]))
 
 
 def _jaw_share(vertices: Doubles, opening: Doubles, joint: Doubles) -> Doubles:

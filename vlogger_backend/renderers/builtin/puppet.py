@@ -66,10 +66,10 @@ class Frame:
 class Puppet:
     """To be closed after use. Raises InputError if no OpenGL can be opened."""
 
-    def __init__(self, avatar: Avatar, portrait: Portrait, size: tuple[int, int]) -> None:
-        """`avatar` is the default one; `size` is that of the pictures, by which the photo's fineness is chosen."""
+    def __init__(self, person: Avatar, portrait: Portrait, size: tuple[int, int]) -> None:
+        """`person` is as in `Figure`; `size` is that of the pictures, by which the photo's fineness is chosen."""
         fit = portrait.fit
-        self._avatar = replace(avatar, vertices=fit.vertices)
+        self._avatar = person
         self._size = size
         self._arkit = fit.arkit.astype(np.float32)
         landmarks = fit.landmarks.astype(np.float64)

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 
-from ...avatars.library import load_avatar
 from ...camera import SIZES
 from ...errors import InputError
 from ...progress import Progress, no_progress
@@ -45,7 +44,7 @@ class BuiltinRenderer:
 
         def pictures() -> Generator[tuple[int, Picture], None, None]:
             progress("Cutting out the portrait", 0.0)
-            with closing(Puppet(load_avatar(), portrait, size)) as puppet:
+            with closing(Puppet(scene.drawn.person, portrait, size)) as puppet:
                 painter = Painter(portrait.picture, puppet.patches_in_photo(), scene.seed, self._weights)
                 for number in scene.frames:
                     index = number - scene.first

@@ -1,0 +1,65 @@
+"""Who is drawn: the built-in avatar or a model of the user's, shaped like a portrait's person."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from ..avatars.avatar import Avatar, Floats
+from ..portraits.head import load_head
+from ..portraits.portrait import Portrait
+from ..progress import Progress, no_progress
+from .regions import regions_of_faces
+
+
+@dataclass(frozen=True, eq=False)
+class Figure:
+    """What is drawn in control images, V vertices and F triangles, and what moves the photo.
+
+    avatar    : shaped like the person, its head where the photo's is
+    template  : (V, 3) where each vertex is on the default avatar, metres
+    landmarks : (478, V) sparse; times the vertices it gives the places of MediaPipe's landmarks
+    regions, borders : (F, 2) and (F, 3) as `regions.regions_of_faces` gives them
+    person    : the built-in avatar with the person's shape, which does what the figure does; it moves the photo
+    """
+
+    avatar: Avatar
+    template: Floats
+    landmarks: sparse.csr_matrix
+    regions: NDArray[np.uint8]
+    borders: NDArray[np.float32]
+    person: Avatar
+
+
+@lru_cache(maxsize=2)
+def built_in_figure(portrait: Portrait) -> Figure:
+    """The built-in avatar. The same one each time, since what poses it is kept for each."""
+    head = load_head()
+    avatar = replace(head.avatar, vertices=portrait.fit.vertices)
+    return Figure(avatar, head.avatar.vertices, head.landmarks, *_built_in_regions(), avatar)
+
+
+@lru_cache(maxsize=1)
+def _built_in_regions() -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    head = load_head()
+    return regions_of_faces(head.avatar, head.landmarks @ head.avatar.vertices)
+
+
+def figure_of(portrait: Portrait, body: str, progress: Progress = no_progress) -> Figure:
+    """The model that the user has registered under this name.
+
+    Raises InputError if there is none, if it can't be read, or if it has no face that can be prepared.
+    """
+    from ..avatars.licensed import shelf
+    from ..avatars.licensed.likeness import likeness_of
+    from ..avatars.licensed.preparing import prepared
+
+    known = prepared(body, progress)
+    found = likeness_of(shelf.open_model(body), known, portrait.fit.vertices, portrait.fit.arkit)
+    landmarks = (load_head().landmarks @ found.onto).tocsr()
+    regions = regions_of_faces(found.avatar, np.asarray(landmarks @ found.avatar.vertices))
+    return Figure(found.avatar, found.template, landmarks, *regions, found.person)
