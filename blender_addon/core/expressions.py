@@ -65,22 +65,30 @@ def by_component(parts: Dictionary[str, float]) -> bool:
     return any(map(is_component, parts))
 
 
-def suited(mapping: RigMapping, take: Take) -> tuple[RigMapping, list[str]]:
-    """The part of a mapping by which this take moves a face, and sentences on that.
+def suited(mapping: RigMapping, take: Take) -> tuple[RigMapping, list[tuple[str, str]], list[str]]:
+    """The part of a mapping by which this take moves a face, the keys that are at rest instead, and sentences on that.
 
-    Where the take has an expression and a mesh its keys, nothing else moves that mesh.
+    Where the take has an expression and a mesh its keys, nothing else moves that mesh. What another take of the rig
+    moves would keep the last value that it had there, so it is at rest.
     """
     meshes, count = expressive(mapping), sum(map(is_component, take.face_names))
     if not meshes:
-        return mapping, []
+        return mapping, [], []
+
+    def moves(mesh: str, parts: Dictionary[str, float]) -> bool:
+        if by_component(parts):
+            return any(part in take.face_names for part in parts)
+        return not count or mesh not in meshes
+
+    face = {place: parts for place, parts in mapping.face.items() if moves(place[0], parts)}
+    still = [place for place in mapping.face if place not in face]
+    mapping = replace(mapping, face=face)
     if not count:
-        face = {place: parts for place, parts in mapping.face.items() if not by_component(parts)}
-        return replace(mapping, face=face), [NO_COEFFICIENTS]
-    face = {place: parts for place, parts in mapping.face.items() if by_component(parts) or place[0] not in meshes}
+        return mapping, still, [NO_COEFFICIENTS]
     notes = [f"Its face has the expression of {take.model_face.model}."] if take.model_face else []
     few = {mesh: keys for mesh, keys in meshes.items() if keys < count}
     notes += [
         f"{mesh} has keys for {keys} components of an expression, and the take has {count}: it gets the first {keys}."
         for mesh, keys in few.items()
     ]
-    return replace(mapping, face=face), notes
+    return mapping, still, notes

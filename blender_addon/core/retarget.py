@@ -71,8 +71,11 @@ def retarget(take: Take, rig: Rig, mapping: RigMapping) -> RigMotion:
     Raises AddonError if the mapping doesn't fit the rig. A rig without any mapped bone gets the face alone.
     """
     rig = replace(rig, carriers={**mapping.carriers, **rig.carriers})
-    mapping, told = suited(mapping, take)
+    mapping, still, told = suited(mapping, take)
     shapes, notes = shape_values(take, rig, mapping)
+    signed = frozenset(place for place in shapes if by_component(mapping.face[place]))
+    there = {(mesh.name, key) for mesh in rig.faces for key in mesh.keys}
+    shapes |= dict.fromkeys(there.intersection(still), np.zeros(len(take)))
     rotations: dict[str, Floats] = {}
     locations: dict[str, Floats] = {}
     joints: dict[str, str] = {}
@@ -113,7 +116,7 @@ def retarget(take: Take, rig: Rig, mapping: RigMapping) -> RigMotion:
         joints=joints,
         sealed=lips_sealed(take),
         switches=mapping.switches,
-        signed=frozenset(place for place in shapes if by_component(mapping.face[place])),
+        signed=signed,
     )
 
 

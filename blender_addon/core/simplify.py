@@ -28,6 +28,9 @@ _SHARES = (  # first match wins
 _SEALED = 4.0
 """How much more errors count in the mouth where the lips touch: several shapes together keep them closed."""
 
+_AT_ONCE = 2.0
+"""The skin is off by a third of a key's bound, times the root of how many there are: up to four have all of it."""
+
 
 @dataclass(frozen=True)
 class Bound:
@@ -62,9 +65,16 @@ def location_track(values: Floats, metre: float, bound: Bound) -> Track:
     return Track(values, bound.millimetres / 1000 * metre / 2)
 
 
-def shape_track(values: Floats, reach: float, metre: float, bound: Bound, sealed: NDArray[np.bool_]) -> Track:
-    """Values (T, 1) of a shape key that moves some point by `reach` at 1, in units of which `metre` make a metre."""
-    return Track(values, bound.millimetres / 1000 * metre / max(reach, 1e-9), _care(sealed))
+def shape_track(
+    values: Floats, reach: float, metre: float, bound: Bound, sealed: NDArray[np.bool_], together: int = 1
+) -> Track:
+    """Values (T, 1) of a shape key that moves some point by `reach` at 1, in units of which `metre` make a metre.
+
+    `together` is how many keys move about the same points, as the components of an expression do: their errors add up
+    like noise, with the root of their number.
+    """
+    scale = bound.millimetres / 1000 * metre / max(reach, 1e-9)
+    return Track(values, scale * min(1.0, _AT_ONCE / np.sqrt(together)), _care(sealed))
 
 
 def _care(sealed: NDArray[np.bool_]) -> Floats:

@@ -25,6 +25,9 @@ from .compat import Home, animate, curves_in, home_of
 _STILL = 1e-7
 """A curve that never leaves its first value by more than this gets a single key."""
 
+_ROOM = 1.2
+"""How much further a slider reaches than a signed curve goes."""
+
 
 @dataclass(frozen=True, eq=False)
 class Channel:
@@ -109,15 +112,15 @@ def _face(shape_keys: Any, take: Take) -> Iterator[Channel]:
 
 
 def widen(key: Any, values: NDArray[Any]) -> None:
-    """Let a shape key's slider reach all these values, up to the 10 that Blender allows it.
+    """Let a shape key's slider reach all these values and somewhat further, up to the 10 that Blender allows it.
 
-    Blender holds values to the slider's range.
+    Blender holds values to the slider's range, those between few keys and those of keys edited by hand too.
     """
     least, most = float(np.min(values)), float(np.max(values))
     if least < key.slider_min:
-        key.slider_min = floor(least)
+        key.slider_min = floor(_ROOM * least)
     if most > key.slider_max:
-        key.slider_max = ceil(most)
+        key.slider_max = ceil(_ROOM * most)
 
 
 def bone_path(name: str) -> str:

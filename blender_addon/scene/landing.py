@@ -140,9 +140,12 @@ class Landing:
         metre = units_per_metre(self._scene)
         for (mesh, key), values in motion.shapes.items():
             column = values[:, None]
-            if (mesh, key) in motion.signed:
+            signed = (mesh, key) in motion.signed
+            if signed:
                 widen(meshes[mesh].data.shape_keys.key_blocks[key], values)
-            track = shape_track(column, reach(meshes[mesh], key), metre, bound, motion.sealed) if bound else None
+            together = sum(mesh == other for other, _ in motion.signed) if signed else 1
+            far = reach(meshes[mesh], key) if bound else 0.0
+            track = shape_track(column, far, metre, bound, motion.sealed, together) if bound else None
             yield Channel(self.homes[meshes[mesh].data.shape_keys], key_path(key), "Face", column, track)
 
     def _write_few(self, channels: Iterable[Channel], frames: NDArray[np.float32]) -> Iterator[float]:
