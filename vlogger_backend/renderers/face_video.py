@@ -43,7 +43,7 @@ def face_video(
 
 def _landmarks(scene: Scene, frame: int) -> NDArray[np.float32]:
     """Where the 68 landmarks are in a frame, (68, 3)."""
-    figure, motion = scene.drawn, scene.motion
+    figure, motion = scene.in_photo, scene.motion
     vertices = posed_vertices(figure.avatar, motion.poses[frame], motion.trans[frame], motion.arkit[frame])
     return np.asarray((figure.landmarks @ vertices)[list(IBUG)], np.float32)
 

@@ -13,7 +13,7 @@ from ..avatars.avatar import Avatar, Floats
 from ..portraits.head import load_head
 from ..portraits.portrait import Portrait
 from ..progress import Progress, no_progress
-from .regions import regions_of_faces
+from .regions import built_in_regions, regions_of_model
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,7 +23,7 @@ class Figure:
     avatar    : shaped like the person, its head where the photo's is
     template  : (V, 3) where each vertex is on the default avatar, metres
     landmarks : (478, V) sparse; times the vertices it gives the places of MediaPipe's landmarks
-    regions, borders : (F, 2) and (F, 3) as `regions.regions_of_faces` gives them
+    regions, borders : (F, 2) and (F, 3) as `regions.built_in_regions` gives them
     person    : the built-in avatar with the person's shape, which does what the figure does; it moves the photo
     """
 
@@ -38,15 +38,14 @@ class Figure:
 @lru_cache(maxsize=2)
 def built_in_figure(portrait: Portrait) -> Figure:
     """The built-in avatar. The same one each time, since what poses it is kept for each."""
-    head = load_head()
-    avatar = replace(head.avatar, vertices=portrait.fit.vertices)
-    return Figure(avatar, head.avatar.vertices, head.landmarks, *_built_in_regions(), avatar)
+    return figure_of_person(replace(load_head().avatar, vertices=portrait.fit.vertices))
 
 
-@lru_cache(maxsize=1)
-def _built_in_regions() -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+@lru_cache(maxsize=2)
+def figure_of_person(person: Avatar) -> Figure:
+    """A figure's `person`, drawn itself: hair, teeth and body are there, whatever the figure has of these."""
     head = load_head()
-    return regions_of_faces(head.avatar, head.landmarks @ head.avatar.vertices)
+    return Figure(person, head.avatar.vertices, head.landmarks, *built_in_regions(), person)
 
 
 def figure_of(portrait: Portrait, body: str, progress: Progress = no_progress) -> Figure:
@@ -61,5 +60,5 @@ def figure_of(portrait: Portrait, body: str, progress: Progress = no_progress) -
     known = prepared(body, progress)
     found = likeness_of(shelf.open_model(body), known, portrait.fit.vertices, portrait.fit.arkit)
     landmarks = (load_head().landmarks @ found.onto).tocsr()
-    regions = regions_of_faces(found.avatar, np.asarray(landmarks @ found.avatar.vertices))
+    regions = regions_of_model(found.avatar, found.of)
     return Figure(found.avatar, found.template, landmarks, *regions, found.person)

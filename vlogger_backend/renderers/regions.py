@@ -5,14 +5,16 @@ Left is the person's own left. Numbers and colours are part of the image sequenc
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
 from ..avatars.avatar import Avatar
 from ..motion.names import JOINT_NAMES
+from ..portraits.head import load_head
 from ..portraits.landmarks import INNER_LIPS, OUTER_LIPS
-
-Points = NDArray[np.float64] | NDArray[np.float32]
 
 REGIONS: dict[str, tuple[int, int, int]] = {
     "none": (0, 0, 0),
@@ -51,28 +53,57 @@ NUMBER = {name: number for number, name in enumerate(REGIONS)}
 STRANDS = (NUMBER["brows"], NUMBER["hair"])
 """The first and the last of the regions that are made of strands."""
 _MATERIALS = ("mouth", "teeth", "tongue", "brows", "lashes", "hair")
+_LIPS = ("upper_lip", "lower_lip")
 _EYES = ("eyes", "iris")
 _CLOTHES = ("jumper", "trousers", "shoes")
 _OF_JOINT = {"hip": "thigh", "knee": "shin", "ankle": "foot", "foot": "foot", "shoulder": "upper_arm",
              "elbow": "forearm"}  # fmt: skip
 
 
-def regions_of_faces(avatar: Avatar, landmarks: Points) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-    """For each face of an avatar two regions (F, 2), and which of them its corners belong to (F, 3): the first where
-    that number is above zero, so that the border between them runs through the face.
+@lru_cache(maxsize=1)
+def built_in_regions() -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    """For each face of the built-in avatar two regions (F, 2), and which of them its corners belong to (F, 3): the
+    first where that number is above zero, so that the border between them runs through the face.
 
-    A face is what its material is; skin and clothes belong to the joints that move them. `landmarks` (478, 3) are
-    MediaPipe's on the avatar at rest.
+    A face is what its material is; skin and clothes belong to the joints that move them.
     """
+    avatar = load_head().avatar
+    regions, first = _by_parts(avatar)
+    for lip, chosen in zip(_LIPS, _lips_of_faces(), strict=True):
+        regions[chosen], first[chosen] = NUMBER[lip], 1.0
+    return regions, first
+
+
+def regions_of_model(avatar: Avatar, of: sparse.csr_matrix) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    """The same for a licensed model's avatar, V vertices, whose head's skin is on the built-in avatar's as `of` (V, B)
+    says: its lips are where that one's are.
+    """
+    regions, first = _by_parts(avatar)
+    built_in = load_head().avatar
+    faces = built_in.face_material == [m.name for m in built_in.materials].index("face")
+    all_of_them = np.bincount(built_in.faces[faces].ravel(), minlength=of.shape[1])
+    shares = []
+    for chosen in _lips_of_faces():
+        lip = np.bincount(built_in.faces[chosen].ravel(), minlength=of.shape[1])
+        shares.append((of @ (lip / np.maximum(all_of_them, 1)))[avatar.faces])
+    either = np.maximum(*shares)
+    skin = avatar.face_material == [m.name for m in avatar.materials].index("face")
+    for name, share, other in zip(_LIPS, shares, reversed(shares), strict=True):
+        lip = skin & (either.max(axis=1) > 0.5) & (share.sum(axis=1) > other.sum(axis=1))
+        regions[lip, 1] = regions[lip, 0]
+        regions[lip, 0], first[lip] = NUMBER[name], 2 * share[lip] - 1
+    return regions, first
+
+
+def _by_parts(avatar: Avatar) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    """All but the lips."""
     names = np.array([m.name for m in avatar.materials])[avatar.face_material]
     regions, first = _by_joints(avatar, names)
     centres = avatar.vertices[avatar.faces].mean(axis=1)
-    upper, lower = _lips(landmarks, centres)
     whole = {material: (names == material) for material in _MATERIALS}
     whole["left_eye"], whole["right_eye"] = (
         np.isin(names, _EYES) & side for side in (centres[:, 0] > 0, centres[:, 0] <= 0)
     )
-    whole["upper_lip"], whole["lower_lip"] = (names == "face") & upper, (names == "face") & lower
     for region, chosen in whole.items():
         regions[chosen], first[chosen] = NUMBER[region], 1.0
     return regions, first
@@ -105,16 +136,20 @@ def _joint_region(joint: str) -> str:
     return f"{side}_{_OF_JOINT.get(part, 'hand')}"  # wrist and fingers
 
 
-def _lips(points: Points, centres: NDArray[np.float32]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Which of the faces' centres (F, 3) are on the upper and on the lower lip, seen from the front."""
+def _lips_of_faces() -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Which of the built-in avatar's faces (F,) are on the upper and on the lower lip, seen from the front."""
+    head = load_head()
+    avatar, points = head.avatar, head.landmarks @ head.avatar.vertices
+    centres = avatar.vertices[avatar.faces].mean(axis=1)
+    face = avatar.face_material == [m.name for m in avatar.materials].index("face")
     outline, seam = points[list(OUTER_LIPS), :2], points[list(INNER_LIPS)]
     inside = _inside(centres[:, :2], outline) & (centres[:, 2] > seam[:, 2].min() - 0.01)
     order = np.argsort(seam[:, 0])
     above = centres[:, 1] > np.interp(centres[:, 0], seam[order, 0], seam[order, 1])
-    return inside & above, inside & ~above
+    return face & inside & above, face & inside & ~above
 
 
-def _inside(points: Points, outline: Points) -> NDArray[np.bool_]:
+def _inside(points: NDArray[np.float32], outline: NDArray[np.float32]) -> NDArray[np.bool_]:
     """Which points (n, 2) are inside a closed polygon (m, 2): a ray to the right crosses it an odd number of times."""
     crossings = np.zeros(len(points), int)
     for (x0, y0), (x1, y1) in zip(outline, np.roll(outline, -1, axis=0), strict=True):

@@ -40,10 +40,17 @@ class Scene:
 
     @property
     def drawn(self) -> Figure:
-        """What is drawn of the person."""
+        """What is drawn of the person in control images."""
         from .figure import built_in_figure
 
         return self.figure or built_in_figure(self.portrait)
+
+    @property
+    def in_photo(self) -> Figure:
+        """What moves the photo: the built-in avatar, doing what `drawn` does."""
+        from .figure import figure_of_person
+
+        return figure_of_person(self.drawn.person)
 
     @property
     def frames(self) -> range:

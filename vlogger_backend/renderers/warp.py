@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -33,7 +33,7 @@ class Warp:
     def paint(self, scene: Scene, progress: Progress = no_progress) -> Generator[tuple[int, Picture], None, None]:
         """As `Renderer.paint` says."""
         with ExitStack() as open_:
-            controls = open_.enter_context(closing(ControlStage(scene)))
+            controls = open_.enter_context(closing(ControlStage(replace(scene, figure=scene.in_photo))))
             stage = open_.enter_context(closing(Stage(controls.avatar)))
             for index, frame in enumerate(scene.frames):
                 found = controls.controls(frame)

@@ -51,12 +51,14 @@ class Likeness:
     template : (V, 3) where each of its vertices is on the default built-in avatar, metres, as near as can be said
     onto     : (B, V) sparse; where the built-in avatar's skin of head and neck and its eyeballs are on the model, rows
                sum to one; those of hair, teeth, clothes and the rest are empty
+    of       : (V, B) sparse; the other way: where the skin of the model's head is on the built-in avatar
     person   : the built-in avatar with the person's shape, whose skin does what the model's does for each ARKit shape
     """
 
     avatar: Avatar
     template: Floats
     onto: sparse.csr_matrix
+    of: sparse.csr_matrix
     person: Avatar
 
 
@@ -81,7 +83,12 @@ def likeness_of(
     onto, trust = _onto(model, there, face)
     person = _moved_alike(person, avatar, face, onto, trust)
     person = replace(person, vertices=(seen - (_expressed(person, arkit) - vertices)).astype(np.float32))
-    return Likeness(avatar, _template(avatar, model, there, face), onto, person)
+    return Likeness(avatar, _template(avatar, model, there, face), onto, _of(there, face, onto.shape[::-1]), person)
+
+
+def _of(there: Registration, face: Face, shape: tuple[int, int]) -> sparse.csr_matrix:
+    found = there.source.tocoo()
+    return sparse.csr_matrix((found.data, (there.numbers[found.row], face.numbers[found.col])), shape)
 
 
 def _stood(avatar: Avatar, kind: Kind, turn: Doubles, scale: float, shift: Doubles) -> Avatar:
