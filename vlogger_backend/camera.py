@@ -124,6 +124,13 @@ class Camera:
         pose = np.vstack([np.reshape(self.poses[0], (3, 4)), [0, 0, 0, 1]])
         return Pinhole(pose, self.fields[0], (self.width, self.height))
 
+    def only(self, frames: NDArray[np.intp]) -> Camera:
+        """The same in some frames of its shot alone."""
+        if len(self.poses) == len(self.fields) == 1:
+            return self
+        poses, fields = self.over(max(len(self.poses), len(self.fields)))
+        return Camera.of((self.width, self.height), poses[frames], fields[frames].tolist())
+
     def over(self, frames: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Poses (frames, 4, 4) and fields (frames,) for a shot of so many frames.
 

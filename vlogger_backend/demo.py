@@ -90,11 +90,13 @@ def _make_portrait(path: Path, progress: Progress) -> None:
 def _paint_beside(path: Path, take: Path, portrait: Path, sound: Path, seed: int, progress: Progress) -> None:
     """The preview, and right of it the portrait, performing the take."""
     from .avatars.library import load_avatar
+    from .renderers.following import filmed
     from .renderers.paint import paint_shot
-    from .renderers.preview import View, render_views
+    from .renderers.preview import render_views
 
     played = read_take(take)
-    views = render_views(load_avatar(played.request.body), played.motion, [View("face", (_SIDE, _SIDE))])
+    avatar = load_avatar(played.request.body)
+    views = render_views(avatar, played.motion, [filmed(avatar, played.motion, (_SIDE, _SIDE), "face")])
     with closing(views):
         beside: Callable[[int], Picture] = lambda frame: next(views)[0]  # noqa: E731
         paint_shot([path], take, portrait, Painting(longest=_SIDE, seed=seed), sound, progress, beside=beside)

@@ -4,8 +4,11 @@ import numpy as np
 import pytest
 
 from vlogger_backend.avatars.library import load_avatar
+from vlogger_backend.avatars.posing import posed_joints
+from vlogger_backend.camera import Pinhole
 from vlogger_backend.motion.motion import Motion
-from vlogger_backend.motion.names import ARKIT_INDEX, JOINT_INDEX
+from vlogger_backend.motion.names import ARKIT_INDEX, EYE_JOINTS, JOINT_INDEX
+from vlogger_backend.renderers.following import filmed
 from vlogger_backend.renderers.preview import render_frames
 from vlogger_backend.renderers.preview_video import write_preview
 
@@ -124,3 +127,34 @@ def test_the_video_goes_along_with_who_walks_away_and_needs_no_sound(avatar, tmp
     for picture in pictures:
         skin = picture[..., 0].astype(int) > picture[..., 2] + 40
         assert 0.03 < skin.mean() < 0.5
+
+
+def test_recordings_are_shown_at_most_sixty_times_a_second(avatar, tmp_path):
+    import av
+
+    write_preview(tmp_path / "fast.mp4", avatar, Motion(240.0, *(vars(still(8))[name] for name in TRACKS)), None)
+    with av.open(str(tmp_path / "fast.mp4")) as file:
+        assert file.streams.video[0].average_rate == 60
+        assert sum(1 for _ in file.decode(video=0)) == 2
+
+
+@pytest.mark.parametrize("moves", ["stands", "walks", "turns", "bows"])
+def test_the_face_stays_in_the_picture(avatar, moves):
+    motion = still(90)
+    part = np.linspace(0, 1, 90, dtype=np.float32)
+    if moves == "walks":
+        motion.trans[:] = part[:, None] * (4, 0, -2)
+    elif moves == "turns":
+        motion.poses[:, 0, 1] = np.pi * part
+    elif moves == "bows":
+        motion.poses[:, [JOINT_INDEX[name] for name in ("spine1", "spine2", "spine3")], 0] = 0.5 * part[:, None]
+    camera = filmed(avatar, motion, SIZE, "face")
+    assert (len(camera.poses) == 1) == (moves == "stands")
+    poses, fields = camera.over(90)
+    for frame in (0, 45, 89):
+        eyes = posed_joints(avatar, motion.poses[frame], motion.trans[frame])[[JOINT_INDEX[n] for n in EYE_JOINTS]]
+        view = Pinhole(poses[frame], float(fields[frame]), SIZE)
+        pixels, depths = view.seen(eyes)
+        assert (depths > 0.3).all()
+        assert (np.abs(pixels / SIZE - 0.5) < 0.2).all()
+        assert pixels[0, 0] - pixels[1, 0] > 0.1 * SIZE[0], "seen from the front"

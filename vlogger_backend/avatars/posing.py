@@ -54,6 +54,26 @@ def joint_transforms(joints: Floats, poses: Real, trans: Real) -> NDArray[np.flo
     return world
 
 
+def joint_over(joints: Floats, poses: Real, trans: Real, joint: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """How a joint is turned (T, 3, 3) and where it is (T, 3) in each frame of `poses` (T, 55, 3) and `trans` (T, 3)."""
+    turned = np.broadcast_to(np.eye(3), (len(poses), 3, 3))
+    place, before = np.asarray(trans, np.float64), np.zeros(3)
+    for above in _chain(joint):
+        place = place + turned @ (joints[above] - before)
+        turned = turned @ rotation_matrices(poses[:, above])
+        before = joints[above]
+    return turned, place
+
+
+def _chain(joint: int) -> list[int]:
+    """The joint and those that it hangs on, from the first."""
+    chain: list[int] = []
+    while joint >= 0:
+        chain.insert(0, joint)
+        joint = JOINT_PARENTS[joint]
+    return chain
+
+
 class _Poser:
     """An avatar's morphs and weights as sparse matrices, made once and used for every frame."""
 

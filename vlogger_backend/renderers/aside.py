@@ -6,12 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..avatars.library import load_avatar
-from ..avatars.posing import rotation_matrices
-from ..motion.names import JOINT_INDEX, JOINT_PARENTS
+from ..avatars.posing import joint_over
+from ..motion.names import JOINT_INDEX
 from .renderer import Scene
 
 Doubles = NDArray[np.float64]
 
+_HEAD = JOINT_INDEX["head"]
 MOST_ASIDE = 35.0
 """Degrees from the photo's view up to which the warped photo still looks like a photo."""
 
@@ -22,13 +23,8 @@ def degrees_aside(scene: Scene) -> Doubles:
     avatar = load_avatar()
     face = fit.vertices[np.unique(avatar.faces_of("face"))].mean(axis=0)
     frames = slice(scene.first, scene.last + 1)
-    turned = np.broadcast_to(np.eye(3), (scene.last + 1 - scene.first, 3, 3))
-    place, before = motion.trans[frames].astype(np.float64), np.zeros(3)
-    for joint in _chain(JOINT_INDEX["head"]):
-        place = place + turned @ (avatar.joints[joint] - before)
-        turned = turned @ rotation_matrices(motion.poses[frames, joint])
-        before = avatar.joints[joint]
-    place = place + turned @ (face - before)
+    turned, place = joint_over(avatar.joints, motion.poses[frames], motion.trans[frames], _HEAD)
+    place = place + turned @ (face - avatar.joints[_HEAD])
     taken_from = fit.camera.pinhole().pose[:3, 3]
     seen_from = scene.camera.over(len(place))[0][:, :3, 3]
     away = np.einsum("nji,nj->ni", turned, seen_from - place)
@@ -46,12 +42,3 @@ def remark_on(scene: Scene) -> str:
         f"beyond {MOST_ASIDE:.0f}, what no photo showed is stretched from what it did. Turn the head or the camera "
         "less, or take a photo from nearer that side."
     )
-
-
-def _chain(joint: int) -> list[int]:
-    """The joint and those that it hangs on, from the first."""
-    chain: list[int] = []
-    while joint >= 0:
-        chain.insert(0, joint)
-        joint = JOINT_PARENTS[joint]
-    return chain

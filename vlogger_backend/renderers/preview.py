@@ -4,31 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
 from ..avatars.avatar import Avatar
 from ..avatars.posing import posed_vertices
-from ..camera import framing
+from ..camera import Camera
 from ..motion.motion import Motion
 from ..progress import Progress, no_progress
 from .compositing import over
+from .following import Shot, filmed
 from .stage import Picture, Stage
 
-Shot = Literal["body", "face"]
-
 _BACKDROP = ((196, 200, 206), (118, 124, 134))  # sRGB, centre and corners
-
-
-@dataclass(frozen=True)
-class View:
-    """A camera on the avatar: `shot` "body" shows head, torso and gesturing hands, "face" the head alone."""
-
-    shot: Shot
-    size: tuple[int, int]
-    """Width and height in pixels."""
 
 
 def render_frames(
@@ -38,28 +26,31 @@ def render_frames(
     shot: Shot = "body",
     progress: Progress = no_progress,
 ) -> Iterator[Picture]:
-    """Yield the pictures (height, width, 3) of every frame of `motion` in one view, as `render_views` does."""
-    for pictures in render_views(avatar, motion, [View(shot, size)], progress):
+    """Yield the pictures (height, width, 3) of every frame of `motion` in one view, as `render_views` does.
+
+    "body" shows head, torso and gesturing hands, "face" the head alone.
+    """
+    for pictures in render_views(avatar, motion, [filmed(avatar, motion, size, shot)], progress):
         yield pictures[0]
 
 
 def render_views(
-    avatar: Avatar, motion: Motion, views: Sequence[View], progress: Progress = no_progress
+    avatar: Avatar, motion: Motion, cameras: Sequence[Camera], progress: Progress = no_progress
 ) -> Generator[list[Picture], None, None]:
-    """Yield, frame by frame, a picture (height, width, 3) of each view. One OpenGL context serves them all.
+    """Yield, frame by frame, a picture (height, width, 3) by each camera. One OpenGL context serves them all.
 
     The context lives as long as the generator.
 
     Raises InputError if no OpenGL can be opened.
     """
-    cameras = [framing(avatar, view.size, view.shot).pinhole() for view in views]
-    backdrops = [_backdrop(view.size) for view in views]
+    backdrops = [_backdrop((camera.width, camera.height)) for camera in cameras]
+    moving = [camera.over(len(motion)) for camera in cameras]
     with closing(Stage(avatar)) as stage:
         for frame in range(len(motion)):
             stage.pose(posed_vertices(avatar, motion.poses[frame], motion.trans[frame], motion.arkit[frame]))
             yield [
-                over(stage.draw(camera.size, camera.pose, camera.field), backdrop)
-                for camera, backdrop in zip(cameras, backdrops, strict=True)
+                over(stage.draw((camera.width, camera.height), poses[frame], float(fields[frame])), backdrop)
+                for camera, (poses, fields), backdrop in zip(cameras, moving, backdrops, strict=True)
             ]
             progress("Drawing the preview", (frame + 1) / len(motion))
 

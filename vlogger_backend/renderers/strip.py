@@ -16,7 +16,8 @@ from ..motion.names import ARKIT_INDEX, JOINT_INDEX
 from ..motion.speech import SILENCE, TRACK_RATE, Speech
 from ..motion.take import Take
 from ..progress import Progress, no_progress
-from .preview import View, render_views
+from .following import Shot, filmed
+from .preview import render_views
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 _LONGEST = 12.0
 """Seconds that one picture can show legibly; of a longer take it shows the first ones with speech."""
 _COLUMNS = 9
-_VIEWS = (View("body", (300, 380)), View("face", (300, 304)))
+_VIEWS: tuple[tuple[Shot, tuple[int, int]], ...] = (("body", (300, 380)), ("face", (300, 304)))
 _LETTER = 0.0052
 """Width of a letter as part of the picture's width."""
 _INK, _FAINT = "#22262b", "#9aa1a9"
@@ -95,8 +96,9 @@ def _draw_frames(
     """Two rows of rendered frames, the body over the face, at `times`."""
     frames = np.clip((times * motion.fps).round().astype(int), 0, len(motion) - 1)
     chosen = Motion(motion.fps, *(a[frames] for a in (motion.poses, motion.trans, motion.arkit, motion.expression)))
-    cells = place.subgridspec(2, _COLUMNS, wspace=0.02, hspace=0.02, height_ratios=[view.size[1] for view in _VIEWS])
-    for column, pictures in enumerate(render_views(avatar, chosen, _VIEWS)):
+    cells = place.subgridspec(2, _COLUMNS, wspace=0.02, hspace=0.02, height_ratios=[size[1] for _, size in _VIEWS])
+    cameras = [filmed(avatar, motion, size, shot).only(frames) for shot, size in _VIEWS]
+    for column, pictures in enumerate(render_views(avatar, chosen, cameras)):
         for row, picture in enumerate(pictures):
             axes = figure.add_subplot(cells[row, column])
             axes.imshow(picture, aspect="auto")
