@@ -173,7 +173,8 @@ def main(folder: str, python: str, sound: str) -> dict[str, Any]:
     )
     panel.reduce_keys(degrees=0.5, millimetres=0.5)
     work()
-    few = {c.data_path: c for c in curves(mesh.data.shape_keys.animation_data.action)}
+    animated = curves(mesh.data.shape_keys.animation_data.action)
+    few = {c.data_path: c for c in animated if c.data_path.startswith("key_blocks")}
     found["few"] = sum(len(c.keyframe_points) for c in few.values()) / plain.size
     found["few values"] = np.transpose(
         [[few[f'key_blocks["{name}"].value'].evaluate(1 + i) for i in range(len(plain))] for name in names]
