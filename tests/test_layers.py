@@ -18,6 +18,7 @@ FLOORS = {
     "renderers": 4,
     "animate": 5,
     "products": 5,
+    "persons": 5,
     "training": 6,
     "work": 6,
     "doctor": 6,

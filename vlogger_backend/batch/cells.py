@@ -64,8 +64,9 @@ def body_of(cell: str) -> Body | str:
 
 
 def model_named(name: str) -> str:
-    """The name of a model that the user has registered, and whose file is there and the same."""
-    return shelf.find(name).name
+    """The name of a model that the user has registered, or of a person, whose file is there and the same."""
+    shelf.find(name)
+    return name
 
 
 def seed_of(cell: str) -> int:

@@ -28,9 +28,13 @@ BodySliders = Annotated[
     list[str] | None,
     typer.Option(
         "--body",
-        help="A model of yours (`vlogger models list`), or a slider of the built-in avatar, NAME=0..1. Names: "
-        f"{', '.join(f.name for f in fields(Body))}.",
+        help="A model or person of yours (`vlogger models list`), or a slider of the built-in avatar, NAME=0..1. "
+        f"Names: {', '.join(f.name for f in fields(Body))}.",
     ),
+]
+FigureName = Annotated[
+    str | None,
+    typer.Option("--body", help="A model or person of yours (`vlogger models list`), in place of the built-in avatar."),
 ]
 
 _LONGEST_TEXT = 10_000_000
@@ -79,7 +83,8 @@ def body_of(sliders: list[str] | None, default: Any = Body()) -> Any:  # noqa: B
 def _model(name: str) -> str:
     from ..avatars.licensed.shelf import find
 
-    return find(name).name
+    find(name)
+    return name
 
 
 def bars(quiet: bool) -> Bars:

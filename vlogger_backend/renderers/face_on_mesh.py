@@ -21,9 +21,9 @@ from ..avatars.similarity import similarity
 from ..camera import Pinhole
 from ..motion.names import ARKIT_NAMES, JOINT_NAMES
 from ..portraits.finding import find_faces
-from ..portraits.landmarks import IBUG
 from ..progress import Progress, no_progress
 from .compositing import over
+from .skeleton import IBUG
 from .stage import Picture, Stage
 
 Doubles = NDArray[np.float64]
@@ -169,7 +169,7 @@ def _landmarks(stage: Stage, view: _View, vertices: Doubles, faces: Ints) -> Dou
     picture = over(stage.draw(camera.size, camera.pose, camera.field), picture)
     found = [face for face in find_faces(np.ascontiguousarray(picture)) if not face.upside_down]
     for face in sorted(found, key=lambda face: -face.size):
-        triangles, shares = _skin(camera, face.landmarks[list(IBUG), :2].astype(np.float64), turned, faces)
+        triangles, shares = _skin(camera, face.landmarks[list(IBUG[17:]), :2].astype(np.float64), turned, faces)
         met = triangles >= 0
         if met.mean() < 0.9:
             continue

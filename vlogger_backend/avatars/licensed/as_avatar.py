@@ -32,13 +32,13 @@ _LEAST = 1e-5
 
 
 def load_licensed(name: str, progress: Progress = no_progress) -> Avatar:
-    """The model that the user has registered under this name; its face moves if it can.
+    """The model, or the person, that the user has registered under this name; its face moves if it can.
 
     Raises InputError if there is none, if it can't be read, or if its face can't be prepared.
     """
     model = shelf.open_model(name)
     solution = prepared(name, progress).solution if model.expressions.shape[2] else None
-    return avatar_of(model, solution)
+    return avatar_of(model, solution, np.array(shelf.betas_of(name)))
 
 
 def avatar_of(model: BodyModel, solution: Solution | None, betas: Doubles | None = None) -> Avatar:

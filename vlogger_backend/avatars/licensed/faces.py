@@ -6,7 +6,6 @@ import hashlib
 import json
 from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 
@@ -14,12 +13,11 @@ from ...errors import InputError
 from ...motion.model_face import ModelFace
 from ...motion.motion import Motion
 from ...motion.names import EYE_JOINTS, JOINT_INDEX
-from ...motion.take import Take, hash_of
+from ...motion.take import Take
 from ...progress import Progress, no_progress
 from ...request import Body
 from . import shelf
 from .preparing import prepared
-from .reading import landmark_file
 from .solving import Performed, Solution, performed, weights_of
 
 _JAW = JOINT_INDEX["jaw"]
@@ -33,7 +31,8 @@ def face_for(body: Body | str, progress: Progress = no_progress) -> tuple[str, S
     None if there is none with a face. Raises InputError if the body is a model that is not there or can't be prepared.
     """
     if isinstance(body, str):
-        return (body, prepared(body, progress).solution) if shelf.find(body).expression else None
+        model = shelf.find(body)  # of a person theirs, whose expression moves them
+        return (model.name, prepared(body, progress).solution) if model.expression else None
     for entry in shelf.registered():
         if entry.expression and entry.state == "there":
             with suppress(InputError):
@@ -42,13 +41,12 @@ def face_for(body: Body | str, progress: Progress = no_progress) -> tuple[str, S
 
 
 def fingerprint(name: str) -> str:
-    """A hash of all that what is made of a registered model depends on: its file, and the landmarks beside it.
+    """A hash of all that what is made of a registered model or person depends on: its file, landmarks and betas.
 
     Raises InputError if it is not there, or has changed.
     """
     entry = shelf.find(name)
-    beside = landmark_file(Path(entry.path)) if entry.kind == "flame" else None
-    said = [entry.name, entry.sha256, hash_of(beside) if beside else ""]
+    said = [entry.name, entry.sha256, shelf.landmarks_key(entry), *shelf.betas_of(name)]
     return hashlib.sha256(json.dumps(said).encode()).hexdigest()
 
 

@@ -38,7 +38,10 @@ _UNLIKE = 0.015
 """Metres: how far a face's landmarks may be from the built-in one's on the average, position and size apart."""
 _MOVING, _MET = 5e-4, 0.5
 """Metres that shapes move skin that matters, and how well that has to lie on the model's."""
-_NO_LANDMARKS = "{title} has no face landmarks, by which its brows, eyes, nose and lips are found; {remedy}."
+_NO_LANDMARKS = (
+    "{title} has no face landmarks, by which its brows, eyes, nose and lips are found, and no face was seen on its "
+    "mesh when it was added; {remedy}."
+)
 _REMEDIES = {
     "flame": "put flame_static_embedding.pkl or landmark_embedding.npy, both of FLAME's makers, beside the file",
     "smplx": "register the file of SMPL-X 1.1, which has lmk_faces_idx and lmk_bary_coords",

@@ -141,26 +141,15 @@ def identity_of_face(model: BodyModel, there: Registration, vertices: NDArray[np
     return Placed(stance.betas, turn, stance.scale, stance.shift + stance.scale * (root - turn @ root), mean, worst)
 
 
-def identity_of_vertices(model: BodyModel, vertices: Doubles) -> Identity:
-    """The person whom the model's own mesh (V, 3) has been made, in any unit, place and pose, with any expression.
-
-    Raises InputError if the mesh is not that of a person, though it has so many vertices.
-    """
+def identity_of_vertices(model: BodyModel, vertices: Doubles) -> Identity | None:
+    """The person whom the model's own mesh (V, 3) has been made, in any unit, place and pose, with any expression; None
+    if no person comes near, so that the mesh is another one, which happens to have as many vertices."""
     free = _in_unit(model, vertices, None)
-    unit = _unit(free.stance.scale)
-    if not unit:
-        outcome = free
-    else:
+    outcome = free
+    if unit := _unit(free.stance.scale):
         sized = _in_unit(model, vertices * UNITS[unit], 1.0)
-        outcome = sized if sized.mean < 1.5 * free.mean + _SAME else free
-        outcome = replace(outcome, unit=unit)
-    if outcome.mean > 2 * _POOR:
-        raise InputError(
-            f"The mesh has as many vertices as {model.title}, but is {1000 * outcome.mean:.0f} mm away from any person "
-            "that this model can be; its vertices are in another order. Give the mesh as its makers' own software "
-            "writes it, or another number of vertices, then it is fitted as a scan."
-        )
-    return outcome
+        outcome = replace(sized if sized.mean < 1.5 * free.mean + _SAME else free, unit=unit)
+    return outcome if outcome.mean < 2 * _POOR else None
 
 
 def _in_unit(model: BodyModel, vertices: Doubles, scale: float | None) -> Identity:

@@ -22,13 +22,11 @@ from ...errors import InputError
 from ...files import UNREADABLE, read_npz, remove_leftovers, write_npz
 from ...folders import cache_folder
 from ...motion.names import ARKIT_NAMES
-from ...motion.take import hash_of
 from ...progress import Progress, no_progress
 from .body_model import BodyModel
 from .built_in import built_in_face
 from .carrying import Carried, carried
 from .head import Registration, registered
-from .reading import landmark_file
 from .solving import Solution, solved
 
 _FORMAT = 2
@@ -46,7 +44,8 @@ class Prepared:
 
 
 def prepared(name: str, progress: Progress = no_progress) -> Prepared:
-    """What is known of a registered model: read in a moment, or found out, which takes some 20 seconds, and kept.
+    """What is known of a registered model, or of the model of a person: read in a moment, or found out, which takes
+    some 20 seconds, and kept.
 
     Raises InputError if no such model is registered, if it can't be read, has no landmarks or no expression, or if
     the outcome can't be kept.
@@ -54,15 +53,14 @@ def prepared(name: str, progress: Progress = no_progress) -> Prepared:
     from . import shelf
 
     entry = shelf.find(name)
-    beside = landmark_file(Path(entry.path)) if entry.kind == "flame" else None
-    return kept(entry.sha256, lambda: shelf.open_model(name), progress, hash_of(beside) if beside else "")
+    return kept(entry.sha256, lambda: shelf.open_model(name), progress, shelf.landmarks_key(entry))
 
 
 def kept(
     sha256: str, open_model: Callable[[], BodyModel], progress: Progress = no_progress, landmarks: str = ""
 ) -> Prepared:
-    """What is known of the model whose file has this hash, and whose landmarks are of a file with the hash
-    `landmarks` if that isn't empty; `open_model` is asked for it only if that is nothing yet.
+    """What is known of the model whose file has this hash, and whose landmarks, if they are not in it, are told from
+    others by `landmarks` (`shelf.landmarks_key`); `open_model` is asked for it only if that is nothing yet.
 
     A damaged file of the cache is made again.
     """

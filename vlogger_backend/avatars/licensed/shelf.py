@@ -1,4 +1,5 @@
-"""Which body models the user has registered: where each file is, and what it was like then. No file is ever copied.
+"""Which body models the user has registered, where each file is, and what it was like then; and which persons are
+fitted to them. No file is ever copied.
 
 The list is `models.json` in the user's data folder. Reading it imports neither numpy nor the readers of models, so a
 command that asks whether there is a model costs nothing where there is none.
@@ -6,9 +7,11 @@ command that asks whether there is a model costs nothing where there is none.
 
 from __future__ import annotations
 
+import hashlib
 import json
+import math
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -19,12 +22,13 @@ from ...folders import data_folder
 from .makers import NO_MODEL, Source, source_of
 
 if TYPE_CHECKING:
-    from .body_model import BodyModel, Kind
+    from .body_model import BodyModel, Kind, LandmarkEmbedding
 
 State = Literal["there", "moved", "changed"]
 
 _LIST = "models.json"
 _FORMAT = 1
+_LANDMARKS = 51
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
@@ -41,6 +45,8 @@ class Registered:
     size        : of the file, bytes
     modified    : its time of change, nanoseconds
     sha256      : its hash
+    seen        : the landmarks of a file that has none, as they were seen on its face when it was registered: for each
+                  of the 51 its triangle and three barycentric coordinates there
     """
 
     name: str
@@ -53,6 +59,7 @@ class Registered:
     size: int
     modified: int
     sha256: str
+    seen: tuple[tuple[float, ...], ...] = ()
 
     @property
     def source(self) -> Source:
@@ -69,42 +76,88 @@ class Registered:
         return "there" if found.st_size == self.size else "changed"
 
 
+@dataclass(frozen=True)
+class Person:
+    """Somebody on a model.
+
+    name        : what the user calls them
+    model       : the name of the model that they are fitted to
+    sha256      : the hash of its file then
+    betas       : as many identity components as it has
+    source      : the file that they were fitted to
+    mean, worst : how far the fit is off, on the average and at 95 %, metres
+    """
+
+    name: str
+    model: str
+    sha256: str
+    betas: tuple[float, ...]
+    source: str
+    mean: float
+    worst: float
+
+    @property
+    def unusual(self) -> float:
+        """How far from the average person they are: the largest component, in standard deviations."""
+        return max(map(abs, self.betas), default=0.0)
+
+
 def registered() -> tuple[Registered, ...]:
     """The models that the user has registered, in the order of their names.
 
     Raises InputError if the list can't be read.
     """
+    return _read()[0]
+
+
+def persons() -> tuple[Person, ...]:
+    """The persons who are fitted to models, in the order of their names.
+
+    Raises InputError if the list can't be read.
+    """
+    return _read()[1]
+
+
+def _read() -> tuple[tuple[Registered, ...], tuple[Person, ...]]:
     path = data_folder() / _LIST
     try:
         data = json.loads(path.read_text("utf-8"))
         if data["format"] != _FORMAT:
             raise ValueError(f"its format is {data['format']}")
-        return tuple(_entry(item) for item in data["models"])
+        people = tuple(_person(item) for item in data.get("persons", []))  # older lists have none
+        return tuple(_entry(item) for item in data["models"]), people
     except FileNotFoundError:
-        return ()
+        return (), ()
     except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
         raise InputError(
             f"The list of body models, {path}, can't be read ({error}); delete it and add your models again."
         ) from error
 
 
-def add(path: Path, name: str | None = None) -> Registered:
+def add(
+    path: Path, name: str | None = None, see: Callable[[BodyModel], LandmarkEmbedding | None] | None = None
+) -> Registered:
     """Check a model's file and remember it; `name` is by default made of its title, such as "smplx-neutral".
 
-    A name that is taken is given anew only if what it stands for is the same file, has moved or has changed.
+    A name that is taken is given anew only if what it stands for is the same file, has moved or has changed. `see` is
+    asked for the landmarks of a face that has none.
 
     Raises InputError if the file is no body model (`reading.read_model`), or the name won't do.
     """
-    if name is not None and not _NAME.fullmatch(name):
-        raise InputError(f"{name!r} is no name for a model; use letters, digits, dots, dashes and underscores.")
+    _check_name(name)
     from .reading import read_model
 
     model = read_model(path)
-    entry = _described(path, model, name or "")
-    others = registered()
+    seen = see(model) if see and model.landmarks is None and model.expressions.shape[2] else None
+    entry = _described(path, model, name or "", seen)
+    others, people = _read()
     if name is None:
         known = next((other.name for other in others if other.sha256 == entry.sha256), None)
-        name = known or _free(_slug(model.title), [other.name for other in others])
+        name = known or _free(
+            _slug(model.title), [*(other.name for other in others), *(person.name for person in people)]
+        )
+    if any(person.name == name for person in people):
+        raise InputError(f"There is already a person {name}; choose another name with --name.")
     taken = next((other for other in others if other.name == name), None)
     if taken and taken.sha256 != entry.sha256 and taken.state == "there":
         raise InputError(
@@ -112,26 +165,75 @@ def add(path: Path, name: str | None = None) -> Registered:
             f"or forget that one with: vlogger models remove {name}"
         )
     entry = replace(entry, name=name)
-    _write([*(other for other in others if other.name != name), entry])
+    _write([*(other for other in others if other.name != name), entry], people)
     return entry
 
 
-def remove(name: str) -> Registered:
-    """Forget a model; its file is left alone.
+def check_free(name: str, source: str) -> None:
+    """Can a person who is fitted to `source` be called so?
 
-    Raises InputError if there is none of that name.
+    Raises InputError if the name won't do, or if it is a model's or another person's.
     """
-    found = _named(name)
-    _write([other for other in registered() if other.name != name])
-    return found
+    _check_name(name)
+    others, people = _read()
+    if any(other.name == name for other in others):
+        raise InputError(f"There is already a model {name}; choose another name with --name.")
+    taken = next((other for other in people if other.name == name), None)
+    if taken and taken.source != source:
+        raise InputError(
+            f"There is already a person {name}, fitted to {taken.source}; choose another name with --name, or forget "
+            f"that one with: vlogger models remove {name}"
+        )
+
+
+def add_person(person: Person) -> None:
+    """Remember a person; one of that name who was fitted to the same source is given up for them.
+
+    Raises InputError as `check_free`.
+    """
+    check_free(person.name, person.source)
+    others, people = _read()
+    _write(others, [*(other for other in people if other.name != person.name), person])
+
+
+def remove(name: str) -> Registered | Person:
+    """Forget a model or a person; files are left alone.
+
+    Raises InputError if there is none of that name, or if persons are fitted to the model.
+    """
+    others, people = _read()
+    if found := find_person(name):
+        _write(others, [person for person in people if person.name != name])
+        return found
+    model = _named(name)
+    if on_it := [person.name for person in people if person.model == name]:
+        raise InputError(
+            f"{', '.join(on_it)} can't be without {name}; forget them first, with: vlogger models remove {on_it[0]}"
+        )
+    _write([other for other in others if other.name != name], people)
+    return model
+
+
+def find_person(name: str) -> Person | None:
+    """The person of that name, whatever has become of their model; None if there is none."""
+    return next((person for person in persons() if person.name == name), None)
 
 
 def find(name: str) -> Registered:
-    """The model of that name, its file being there and the same as when it was registered.
+    """The model of that name, or that of the person of that name, its file being there and the same as when it was
+    registered.
 
-    Raises InputError if there is none of that name, or if its file has moved or changed.
+    Raises InputError if there is none of that name, or if its file has moved or changed, or is not the one that the
+    person was fitted to.
     """
-    found = _named(name)
+    person = find_person(name)
+    found = _named(person.model if person else name)
+    if person and person.sha256 != found.sha256:
+        raise InputError(
+            f"{found.name} is another file now than {name} was fitted to; fit them again with: "
+            f"vlogger models fit {found.name} {person.source} --name {name}"
+        )
+    name = found.name
     again = f"vlogger models add FILE --name {name}"
     if found.state == "moved":
         raise InputError(f"The model {name} is no longer at {found.path}; say where it is now with: {again}")
@@ -142,14 +244,35 @@ def find(name: str) -> Registered:
 
 
 def open_model(name: str) -> BodyModel:
-    """The body model of that name.
+    """The body model of that name, or of the person of that name, who is not on it yet (`betas_of`).
 
     Raises InputError as `find`, or if the file can't be read.
     """
     found = find(name)
     from .reading import read_model
 
-    return read_model(Path(found.path))
+    model = read_model(Path(found.path))
+    if model.landmarks is None and found.seen:
+        model = replace(model, landmarks=_embedding(found.seen))
+    return model
+
+
+def betas_of(name: str) -> tuple[float, ...]:
+    """A person's identity components; none of a model."""
+    person = find_person(name)
+    return person.betas if person else ()
+
+
+def landmarks_key(entry: Registered) -> str:
+    """What tells the landmarks of a model that are not in its file from others; "" if it has no such.
+
+    Raises InputError if the file that lies beside it can't be read.
+    """
+    from .reading import landmark_file
+
+    if entry.kind == "flame" and (beside := landmark_file(Path(entry.path))):
+        return _hash(beside)
+    return hashlib.sha256(json.dumps(entry.seen).encode()).hexdigest() if entry.seen else ""
 
 
 def _named(name: str) -> Registered:
@@ -159,10 +282,25 @@ def _named(name: str) -> Registered:
             return entry
     if not all_of_them:
         raise InputError(f"There is no model {name}, since none is registered. {NO_MODEL}")
-    raise InputError(f"There is no model {name}; there are: {', '.join(entry.name for entry in all_of_them)}.")
+    names = ", ".join([*(entry.name for entry in all_of_them), *(person.name for person in persons())])
+    raise InputError(f"There is no model {name}; there are: {names}.")
 
 
-def _described(path: Path, model: BodyModel, name: str) -> Registered:
+def _check_name(name: str | None) -> None:
+    if name is not None and not _NAME.fullmatch(name):
+        raise InputError(f"{name!r} is no name for a model; use letters, digits, dots, dashes and underscores.")
+
+
+def _embedding(seen: tuple[tuple[float, ...], ...]) -> LandmarkEmbedding:
+    import numpy as np
+
+    from .body_model import LandmarkEmbedding
+
+    rows = np.array(seen)
+    return LandmarkEmbedding(rows[:, 0].astype(np.int32), rows[:, 1:])
+
+
+def _described(path: Path, model: BodyModel, name: str, seen: LandmarkEmbedding | None) -> Registered:
     path = path.resolve()
     stat = path.stat()
     return Registered(
@@ -172,10 +310,11 @@ def _described(path: Path, model: BodyModel, name: str) -> Registered:
         title=model.title,
         identity=model.shapes.shape[2],
         expression=model.expressions.shape[2],
-        landmarks=model.landmarks is not None,
+        landmarks=model.landmarks is not None or seen is not None,
         size=stat.st_size,
         modified=stat.st_mtime_ns,
         sha256=_hash(path),
+        seen=tuple((float(n), *row) for n, row in zip(seen.faces, seen.shares.tolist(), strict=True)) if seen else (),
     )
 
 
@@ -202,14 +341,34 @@ def _free(name: str, taken: Sequence[str]) -> str:
 
 
 def _entry(data: dict[str, Any]) -> Registered:
-    entry = Registered(**data)
+    entry = Registered(**{**data, "seen": tuple(map(_floats, data.get("seen", [])))})
     for name, kind in (("name", str), ("path", str), ("kind", str), ("title", str), ("size", int), ("sha256", str)):
         if not isinstance(getattr(entry, name), kind):
             raise TypeError(f"its {name} is none")
+    if entry.seen and (len(entry.seen) != _LANDMARKS or any(len(row) != 4 for row in entry.seen)):
+        raise ValueError("its landmarks are none")
     return entry
 
 
-def _write(entries: Sequence[Registered]) -> None:
+def _person(data: dict[str, Any]) -> Person:
+    person = Person(**{**data, "betas": _floats(data["betas"])})
+    for name in ("name", "model", "sha256", "source"):
+        if not isinstance(getattr(person, name), str):
+            raise TypeError(f"its {name} is none")
+    _floats([person.mean, person.worst])
+    return person
+
+
+def _floats(numbers: Sequence[Any]) -> tuple[float, ...]:
+    floats = tuple(float(number) for number in numbers)
+    if not all(map(math.isfinite, floats)):
+        raise ValueError("its numbers are not finite")
+    return floats
+
+
+def _write(entries: Sequence[Registered], people: Sequence[Person]) -> None:
     models = [asdict(entry) for entry in sorted(entries, key=lambda entry: entry.name)]
+    on_them = [asdict(person) for person in sorted(people, key=lambda person: person.name)]
+    data = {"format": _FORMAT, "models": models, "persons": on_them}
     with writing(data_folder() / _LIST) as temporary:
-        temporary.write_text(json.dumps({"format": _FORMAT, "models": models}, indent=1), "utf-8")
+        temporary.write_text(json.dumps(data, indent=1), "utf-8")
