@@ -39,8 +39,8 @@ _CLOSED_ROUNDS = 6
 _POSED_ROUNDS = 15
 _SOME = 4000
 """Vertices are enough where all are known."""
-_FACE, _ELSEWHERE = 0.11, 0.25
-"""Metres round the landmarks' middle where skin counts most, and how much the rest of the head counts."""
+_FACE, _ON_THE_HEAD, _ON_THE_BODY = 0.11, 0.25, 0.05
+"""Metres round the landmarks' middle where skin counts most, and how much it counts elsewhere."""
 _ON_FACE = (Round(0.008, _DEAR, 0.02),) * 3 + (Round(0.004, _DEAR, 0.02),) * 3
 _ON_HEAD = (
     Round(0.040, 4e-3, 2.0), Round(0.030, 3e-3, 1.0), Round(0.025, 2e-3, 0.5), Round(0.020, 1.5e-3, 0.3),
@@ -62,6 +62,8 @@ _BODY = (
 )  # fmt: skip
 _ARMS = (0.0, 30.0, 60.0)
 """Degrees below straight out that a body's arms may hang at the start of a fit."""
+_FEW, _FINE = 10, 2e-3
+"""Components, the first ones, that are fitted while a component is dearer than this."""
 _BODY_BELOW = 0.9
 """Metres below the face from which on a mesh is a body's."""
 _REACH, _FOUND, _POOR = 0.02, 0.3, 0.006
@@ -199,23 +201,26 @@ def identity_of_scan(
     if unit:
         start = replace(start, shift=start.shift + seen.mean(axis=0) - _at(start, model, landmarks.mean(axis=0)))
     chosen = _followed(model, _HEAD) > 0.3
-    counts = _face_first(model, landmarks)
+    counts = _face_first(model, landmarks, _ON_THE_BODY if whole else _ON_THE_HEAD)
     skin = skin_of(model, (chosen | whole) & ~_eyeballs(model), counts)
     joints = _numbered(model, _BODY if whole else _HEAD)
+    coarse = Moving(model, skin.numbers, (0, *joints), sized=bool(unit), few=_FEW)
     moving = Moving(model, skin.numbers, (0, *joints), sized=bool(unit))
     marks = _marks_at(model, skin, landmarks, seen)
-    rounds = _ON_HEAD
-    stance = start
+    rounds = _ON_BODY if whole else _ON_HEAD
+    stance = start = replace(start, betas=np.zeros(coarse.components))
     if whole:
-        rounds = (*_ON_BODY, *_ON_HEAD[-3:])
         tries = []
         for number, arms in enumerate(_ARMS):
             progress("Finding the pose of the scan", number / len(_ARMS) / 2)
-            tries.append(laid(moving, _arms_down(model, start, arms), skin, surface, marks, _ON_BODY_FIRST))
+            tries.append(laid(coarse, _arms_down(model, start, arms), skin, surface, marks, _ON_BODY_FIRST))
         stance = min(tries, key=lambda outcome: outcome[1])[0]
     for number, this in enumerate(rounds):
         progress("Fitting the model to the scan", (number / len(rounds) + whole) / (1 + whole))
-        stance = laid(moving, stance, skin, surface, marks, (this,))[0]
+        if this.dear < _FINE and len(stance.betas) < moving.components:
+            stance = replace(stance, betas=np.append(stance.betas, np.zeros(moving.components - len(stance.betas))))
+        bent = coarse if len(stance.betas) == coarse.components else moving
+        stance = laid(bent, stance, skin, surface, marks, (this,))[0]
     progress("Fitting the model to the scan", 1.0)
     mean, worst, found = how_far(moving, stance, skin, surface, _REACH)
     if found < _FOUND or mean > _POOR:
@@ -332,10 +337,10 @@ def _eyeballs(model: BodyModel) -> NDArray[np.bool_]:
     return np.asarray(model.weights[:, list(eye_joints(model))].sum(axis=1) > 0.5)
 
 
-def _face_first(model: BodyModel, landmarks: Doubles) -> Doubles:
+def _face_first(model: BodyModel, landmarks: Doubles, elsewhere: float) -> Doubles:
     """(V,) how much skin counts by its place."""
     away = np.linalg.norm(model.template - landmarks.mean(axis=0), axis=1)
-    return np.where(away < _FACE, 1.0, _ELSEWHERE)
+    return np.where(away < _FACE, 1.0, elsewhere)
 
 
 def _surface(vertices: Doubles, faces: Ints) -> Surface:

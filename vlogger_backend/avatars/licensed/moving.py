@@ -39,12 +39,20 @@ class Moving:
     numbers : (k,) of the model's vertices
     free    : joints that a fit may turn
     sized   : whether the fit has to keep the scale
+    few     : how many components a fit may use, the first ones; others are none
     """
 
     def __init__(
-        self, model: BodyModel, numbers: NDArray[np.intp], free: tuple[int, ...], sized: bool, expression: bool = False
+        self,
+        model: BodyModel,
+        numbers: NDArray[np.intp],
+        free: tuple[int, ...],
+        sized: bool,
+        expression: bool = False,
+        few: int | None = None,
     ) -> None:
-        bases = (model.shapes, model.expressions) if expression else (model.shapes,)
+        shapes = model.shapes[..., :few]
+        bases = (shapes, model.expressions) if expression else (shapes,)
         self._parents = model.parents
         self._rest = model.template[numbers]
         self._basis = np.concatenate([basis[numbers] for basis in bases], axis=2)
