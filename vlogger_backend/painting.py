@@ -34,6 +34,8 @@ class Painting:
     first, last : frames of the take, both included; None is the take's last
     mark       : whether frames get the invisible mark that says that they were generated; without it, the content
                  credentials say so
+    body       : the name of a model or person of the user's, which moves the photo as it can and is what control images
+                 draw; None is the built-in avatar, whoever the take was made for
 
     The same painting of the same take and portrait gives the same pixels on the same machine.
     """
@@ -46,6 +48,7 @@ class Painting:
     first: Annotated[int, Ge(0)] = 0
     last: Annotated[int, Ge(0)] | None = None
     mark: bool = True
+    body: Annotated[str, MinLen(1), MaxLen(64)] | None = None
 
     def __post_init__(self) -> None:
         if isinstance(self.camera, str) and self.camera not in MOVES:
@@ -64,6 +67,8 @@ class Painting:
             raise InputError(f"There are no frames {self.first} to {self.last}; they are counted from 0.")
         if not self.renderer or not self.background:
             raise InputError("A renderer and a background must be named; leave them out for the usual ones.")
+        if self.body == "":
+            raise InputError("A body must be named; leave it out for the built-in one.")
         if self.background.startswith("#") and colour_of(self.background) is None:
             raise InputError(f"{self.background} is no colour; write #rrggbb, for example #336699.")
 

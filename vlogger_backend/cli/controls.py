@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ..errors import InputError
-from .options import Json, Quiet, bars, made
+from .options import FigureName, Json, Quiet, bars, made
 
 if TYPE_CHECKING:
     from ..camera import Camera
@@ -23,6 +24,7 @@ def controls(
         str, typer.Option(help="photo: where the photo was taken from; face or body: straight before it.")
     ] = "photo",
     size: Annotated[str, typer.Option(help="WIDTHxHEIGHT in pixels.")] = "512x512",
+    body: FigureName = None,
     kinds: Annotated[str | None, typer.Option(help="Some of the kinds, by commas (all).")] = None,
     first: Annotated[int, typer.Option("--from", help="The first frame, counted from 0.")] = 0,
     last: Annotated[int | None, typer.Option("--to", help="The last frame (the take's).")] = None,
@@ -34,6 +36,7 @@ def controls(
     from ..motion.take import read_take
     from ..portraits.storage import read_portrait
     from ..renderers.control_files import write_controls
+    from ..renderers.figure import figure_of
     from ..renderers.renderer import Scene
 
     shown = _size(size)
@@ -45,6 +48,8 @@ def controls(
     scene = Scene(person, motion, _camera(camera, shown, person), first, end)
     chosen = None if kinds is None else [kind.strip() for kind in kinds.split(",") if kind.strip()]
     with bars(quiet) as progress:
+        if body is not None:
+            scene = replace(scene, figure=figure_of(person, body, progress))
         write_controls(output, scene, chosen, progress)
     made(output, quiet, as_json)
 

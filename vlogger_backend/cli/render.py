@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import InputError
-from .options import Json, Quiet, bars
+from .options import FigureName, Json, Quiet, bars
 
 if TYPE_CHECKING:
     from ..camera import Camera
@@ -39,6 +39,7 @@ def render(
     background: Annotated[
         str, typer.Option(help="photo, none (alpha), a colour as #rrggbb, or a picture or video.")
     ] = "photo",
+    body: FigureName = None,
     audio: Annotated[Path | None, typer.Option(help="The sound, if it is no longer where it was.")] = None,
     first: Annotated[int, typer.Option("--from", min=0, help="The first frame, counted from 0.")] = 0,
     last: Annotated[int | None, typer.Option("--to", min=0, help="The last frame (the take's).")] = None,
@@ -58,7 +59,7 @@ def render(
     from ..renderers.paint import paint_shot
 
     path = output or take.with_name(f"{take.stem}-shot.mp4")
-    painting = Painting(renderer, _camera(camera), size, background, seed, first, last, not no_mark)
+    painting = Painting(renderer, _camera(camera), size, background, seed, first, last, not no_mark, body)
     sound, complaint = sound_if_there(take, audio) if path.suffix.lower() == ".mp4" else (None, "")
     with bars(quiet) as progress:
         painted = paint_shot([path], take, portrait, painting, sound, progress)

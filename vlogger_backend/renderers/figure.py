@@ -25,6 +25,7 @@ class Figure:
     landmarks : (478, V) sparse; times the vertices it gives the places of MediaPipe's landmarks
     regions, borders : (F, 2) and (F, 3) as `regions.built_in_regions` gives them
     person    : the built-in avatar with the person's shape, which does what the figure does; it moves the photo
+    made_of   : a hash of the model that it was made of, "" for the built-in avatar
     """
 
     avatar: Avatar
@@ -33,6 +34,7 @@ class Figure:
     regions: NDArray[np.uint8]
     borders: NDArray[np.float32]
     person: Avatar
+    made_of: str = ""
 
 
 @lru_cache(maxsize=2)
@@ -49,16 +51,21 @@ def figure_of_person(person: Avatar) -> Figure:
 
 
 def figure_of(portrait: Portrait, body: str, progress: Progress = no_progress) -> Figure:
-    """The model that the user has registered under this name.
+    """The model or person that the user has registered under this name. A model gets the identity of the portrait's
+    head, a person keeps theirs.
 
     Raises InputError if there is none, if it can't be read, or if it has no face that can be prepared.
     """
     from ..avatars.licensed import shelf
+    from ..avatars.licensed.faces import fingerprint
     from ..avatars.licensed.likeness import likeness_of
     from ..avatars.licensed.preparing import prepared
 
     known = prepared(body, progress)
-    found = likeness_of(shelf.open_model(body), known, portrait.fit.vertices, portrait.fit.arkit)
+    progress("Fitting the model to the portrait", 0.0)
+    fit = portrait.fit
+    found = likeness_of(shelf.open_model(body), known, fit.vertices, fit.arkit, np.array(shelf.betas_of(body)))
+    progress("Fitting the model to the portrait", 1.0)
     landmarks = (load_head().landmarks @ found.onto).tocsr()
     regions = regions_of_model(found.avatar, found.of)
-    return Figure(found.avatar, found.template, landmarks, *regions, found.person)
+    return Figure(found.avatar, found.template, landmarks, *regions, found.person, fingerprint(body))

@@ -29,6 +29,7 @@ from ..provenance.provenance import Provenance
 from .aside import remark_on
 from .backgrounds import Background, open_background
 from .compositing import straight_over
+from .figure import figure_of
 from .frame_files import Output, encoded, png
 from .moves import shot_camera
 from .registry import check_ready, open_renderer
@@ -90,7 +91,8 @@ def paint_shot(
     _check_outputs(wanted, painting, camera, last)
     opened = open_renderer(painting.renderer)
     check_ready(opened.renderer, (camera.width, camera.height))
-    scene = Scene(person, motion, camera, painting.first, last, painting.seed)
+    figure = None if painting.body is None else figure_of(person, painting.body, progress)
+    scene = Scene(person, motion, camera, painting.first, last, painting.seed, figure=figure)
     provenance = Provenance(
         hash_of(take), painting.seed, opened.renderer.name, opened.source, person.source, person.consent.statement,
         painting.mark,
@@ -144,6 +146,7 @@ def _check_outputs(wanted: Sequence[Output], painting: Painting, camera: Camera,
 def _key(scene: Scene, take: str, portrait: str, renderer: str) -> str:
     """All that the renderer's pixels depend on, as a hash."""
     said = [__version__, take, portrait, renderer, asdict(scene.camera), scene.first, scene.last, scene.seed]
+    said += [scene.figure.made_of] if scene.figure else []
     return hashlib.sha256(json.dumps(said).encode()).hexdigest()[:_KEY]
 
 

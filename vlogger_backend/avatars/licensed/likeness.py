@@ -62,17 +62,16 @@ class Likeness:
     person: Avatar
 
 
-def likeness_of(
-    model: BodyModel, known: Prepared, vertices: Floats, arkit: Floats, betas: Doubles | None = None
-) -> Likeness:
+def likeness_of(model: BodyModel, known: Prepared, vertices: Floats, arkit: Floats, betas: Doubles) -> Likeness:
     """The model as the person whose head the built-in avatar's has been made (V, 3), at rest and without expression.
 
     In the person's picture they have the expression `arkit` (52,): there, model and person lie over one another, also
-    where the model can't do the expression as the built-in face does. `betas` are the person's, if they are known.
+    where the model can't do the expression as the built-in face does. `betas` are the person's; if there are none, they
+    are found.
     """
     face, there = built_in_face(), known.registration
     person = replace(load_avatar(), vertices=vertices)
-    if betas is None:
+    if not len(betas):
         betas = identity_of_face(model, there, np.asarray(vertices, np.float64)).betas
     avatar = avatar_of(model, known.solution, betas)
     skin = there.source @ vertices[face.numbers].astype(np.float64)
