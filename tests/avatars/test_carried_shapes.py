@@ -1,6 +1,7 @@
 """The built-in face laid over a model's head, and its shapes carried there, against what is known of the models."""
 
 from dataclasses import replace
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -126,8 +127,9 @@ def test_another_models_landmarks_are_refused() -> None:
         registered(replace(model, landmarks=wrong), FACE)
 
 
-def test_a_head_that_is_inside_out_is_refused() -> None:
-    model = made("flame", 10).model
+@pytest.mark.parametrize("kind", ["flame", "smplx"])
+def test_a_head_that_is_inside_out_is_refused(kind: Literal["flame", "smplx"]) -> None:
+    model = made(kind, 10).model
     landmarks = LandmarkEmbedding(model.landmarks.faces, model.landmarks.shares[:, ::-1])
     with pytest.raises(InputError, match="inside out"):
         registered(replace(model, faces=model.faces[:, ::-1], landmarks=landmarks), FACE)

@@ -127,6 +127,19 @@ def test_the_inside_of_the_mouth_is_dark_and_the_lips_are_not(kind: Literal["fla
     assert known.model.template[dark, 2].max() < seam - 0.002
 
 
+def test_landmarks_on_the_wrong_lip_find_the_mouth_too() -> None:
+    """As they are where they are seen on a face whose lips touch."""
+    model = made("flame", 10).model
+    marks = model.landmarks
+    assert marks is not None
+    upper, lower = [44, 45, 46], [50, 49, 48]
+    faces, shares = marks.faces.copy(), marks.shares.copy()
+    faces[lower], shares[lower] = faces[upper], shares[upper]
+    known = np.unique(avatar_of(model, None).faces_of("mouth"))
+    found = np.unique(avatar_of(replace(model, landmarks=LandmarkEmbedding(faces, shares)), None).faces_of("mouth"))
+    assert len(np.setxor1d(known, found)) < 0.02 * len(known)
+
+
 @pytest.mark.parametrize("deeper", [0.002, 0.03])
 def test_nobody_looks_through_a_mouth_that_is_open_at_its_end(deeper: float) -> None:
     """Whether the hole is at the lips or down the throat."""

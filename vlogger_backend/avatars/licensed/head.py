@@ -83,6 +83,8 @@ def registered(model: BodyModel, face: Face) -> Registration:
             f"The face landmarks of {model.title} don't lie like a face's; the file or its landmark file is "
             "damaged or another model's: fetch both again."
         )
+    if _inside_out(model, turn[:, 2]):
+        raise InputError(f"The mesh of {model.title} is inside out; fetch the file again from its makers.")
     numbers, faces = _head_of(model)
     vertices = model.template[numbers]
     jaw = model.weights[numbers, model.joints.index("jaw")]
@@ -94,8 +96,8 @@ def registered(model: BodyModel, face: Face) -> Registration:
     moves = face.outside & (np.abs(face.shapes).max(axis=(0, 2)) > _MOVING)
     if surface.nearest(laid[moves], normals[moves], lips[moves], _REACH).trust.mean() < _MET:
         raise InputError(
-            f"The built-in face can't be laid over that of {model.title}: its mesh is not its own, or is inside "
-            "out; fetch the file again from its makers."
+            f"The built-in face can't be laid over that of {model.title}: its mesh is not its own; fetch the file "
+            "again from its makers."
         )
     found = Surface(laid, face.faces, lips).nearest(vertices, vertex_normals(vertices, faces), model_lips, _REACH)
     rows = np.repeat(np.arange(len(numbers)), 3)
@@ -115,6 +117,13 @@ def landmarks_of(model: BodyModel) -> tuple[Doubles, Doubles]:
     corners = model.template[model.faces[model.landmarks.faces]]
     eyes = (model.regressor @ model.template)[list(eye_joints(model))]
     return np.einsum("lk,lkc->lc", model.landmarks.shares, corners), eyes
+
+
+def _inside_out(model: BodyModel, forward: Doubles) -> bool:
+    """Whether the triangles that the landmarks are in face backwards."""
+    assert model.landmarks is not None
+    a, b, c = model.template[model.faces[model.landmarks.faces]].transpose(1, 0, 2)
+    return bool((np.cross(b - a, c - a) @ forward).sum() < 0)
 
 
 def eye_joints(model: BodyModel) -> tuple[int, int]:

@@ -15,9 +15,13 @@ from scipy import sparse
 from scipy.sparse.csgraph import connected_components, dijkstra
 
 from .body_model import BodyModel, Doubles, Ints
+from .built_in import LOWER_LIP, UPPER_LIP
+from .head import landmarks_of
 
-_RING = slice(43, 51)
+_RING = (43, 51)
 """Landmarks along the inner edge of the lips, all round."""
+_JAW = (0.25, 0.5)
+"""Its weight on the upper lip is less than the first, on the lower more than the other."""
 _LIPS = 0.004
 """Metres from the ring along the skin, up to which the lining is still lips."""
 
@@ -59,10 +63,7 @@ def _edges(places: Doubles, faces: Ints) -> sparse.csr_matrix:
 
 def _ring(model: BodyModel, graph: sparse.csr_matrix) -> NDArray[np.intp]:
     """Vertices from landmark to landmark round the inner edge of the lips; none if they don't hang together."""
-    assert model.landmarks is not None
-    corners = model.faces[model.landmarks.faces[_RING]]
-    nearest = model.landmarks.shares[_RING].argmax(axis=1)
-    marks = corners[np.arange(len(corners)), nearest]
+    marks = _marks(model)
     ways = dijkstra(graph, directed=False, indices=marks, return_predecessors=True)[1]
     ring = set()
     for way, mark, last in zip(ways, marks, np.roll(marks, -1), strict=True):
@@ -73,6 +74,21 @@ def _ring(model: BodyModel, graph: sparse.csr_matrix) -> NDArray[np.intp]:
         if at < 0:
             return np.zeros(0, np.intp)
     return np.array(sorted(ring), np.intp)
+
+
+def _marks(model: BodyModel) -> NDArray[np.intp]:
+    """The vertices (8,) nearest to the landmarks along the inner edge, each on its own lip: the jaw moves the lower.
+
+    Where lips touch, a landmark that is off by a hair is on the other one.
+    """
+    places = landmarks_of(model)[0]
+    jaw = model.weights[:, model.joints.index("jaw")]
+    marks = []
+    for number in range(*_RING):
+        mine = jaw < _JAW[0] if number in UPPER_LIP else jaw > _JAW[1] if number in LOWER_LIP else jaw >= 0
+        off = np.linalg.norm(model.template - places[number], axis=1)
+        marks.append(int(np.where(mine, off, np.inf).argmin()))
+    return np.array(marks, np.intp)
 
 
 def _cut_off(graph: sparse.csr_matrix, ring: NDArray[np.intp]) -> NDArray[np.bool_]:
