@@ -49,12 +49,12 @@ class Skin:
     """Points of a model that are brought onto a surface.
 
     numbers : (k,) the model's vertices
-    faces   : (f, 3) triangles between them, in numbers of this list
+    normals : (k, 3) there on its template
     share   : (k,) how much each counts; the sum is 1
     """
 
     numbers: NDArray[np.intp]
-    faces: Ints
+    normals: Doubles
     share: Doubles
 
 
@@ -90,7 +90,7 @@ def laid(
     cost = np.inf
     for this in rounds:
         places, ways = moving.ways(stance)
-        found = surface.nearest(places, vertex_normals(places, skin.faces), lip, this.reach)
+        found = surface.nearest(places, moving.turned(stance, skin.normals), lip, this.reach)
         weight = skin.share * found.trust
         weight /= max(float(weight.sum()), 0.2)
         off = found.places - places
@@ -116,7 +116,7 @@ def how_far(moving: Moving, stance: Stance, skin: Skin, surface: Surface, reach:
     """How far skin is from a surface on the average and at 95 %, and how much of the skin finds some at all."""
     places = moving.places(stance)
     lip = np.zeros(len(places), np.int8)
-    found = surface.nearest(places, vertex_normals(places, skin.faces), lip, reach)
+    found = surface.nearest(places, moving.turned(stance, skin.normals), lip, reach)
     off = np.linalg.norm(found.places - places, axis=1)
     weight = skin.share * (found.trust > _SURE)
     if not weight.any():
@@ -132,17 +132,20 @@ def percentile(values: Doubles, weights: Doubles, part: float) -> float:
     )
 
 
-def skin_of(model: BodyModel, chosen: NDArray[np.bool_], count: Doubles | None = None) -> Skin:
-    """The skin of the vertices that are `chosen` (V,); each counts by its area, times `count` (V,) if that is given."""
+def skin_of(model: BodyModel, chosen: NDArray[np.bool_], count: Doubles | None = None, most: int | None = None) -> Skin:
+    """The skin of the vertices that are `chosen` (V,), about `most` of them; each counts by its area, times `count`
+    (V,) if that is given."""
     faces = model.faces[chosen[model.faces].all(axis=1)]
-    numbers, numbered = np.unique(faces, return_inverse=True)
-    numbered = numbered.reshape(-1, 3).astype(np.int32)
     corners = model.template[faces]
     area = np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1)
-    share: Doubles = np.bincount(numbered.ravel(), np.repeat(area, 3), len(numbers)).astype(np.float64)
+    share: Doubles = np.bincount(faces.ravel(), np.repeat(area, 3), len(chosen)).astype(np.float64)
     if count is not None:
-        share = share * count[numbers]
-    return Skin(numbers.astype(np.intp), numbered, share / share.sum())
+        share = share * count
+    numbers = np.unique(faces).astype(np.intp)
+    if most:
+        numbers = numbers[:: max(1, round(len(numbers) / most))]
+    normals = vertex_normals(model.template, model.faces)[numbers]
+    return Skin(numbers, normals, share[numbers] / share[numbers].sum())
 
 
 def _step(moving: Moving, stance: Stance, rows: Doubles, wanted: Doubles, dear: float, bent: float) -> Doubles:

@@ -38,7 +38,7 @@ _EYES = 0.04
 _CLOSED_ROUNDS = 6
 _POSED_ROUNDS = 15
 _SOME = 4000
-"""Vertices are enough where all are known."""
+"""Vertices are enough of a whole body."""
 _FACE, _ON_THE_HEAD, _ON_THE_BODY = 0.11, 0.25, 0.05
 """Metres round the landmarks' middle where skin counts most, and how much it counts elsewhere."""
 _ON_FACE = (Round(0.008, _DEAR, 0.02),) * 3 + (Round(0.004, _DEAR, 0.02),) * 3
@@ -202,7 +202,7 @@ def identity_of_scan(
         start = replace(start, shift=start.shift + seen.mean(axis=0) - _at(start, model, landmarks.mean(axis=0)))
     chosen = _followed(model, _HEAD) > 0.3
     counts = _face_first(model, landmarks, _ON_THE_BODY if whole else _ON_THE_HEAD)
-    skin = skin_of(model, (chosen | whole) & ~_eyeballs(model), counts)
+    skin = skin_of(model, (chosen | whole) & ~_eyeballs(model), counts, _SOME)
     joints = _numbered(model, _BODY if whole else _HEAD)
     coarse = Moving(model, skin.numbers, (0, *joints), sized=bool(unit), few=_FEW)
     moving = Moving(model, skin.numbers, (0, *joints), sized=bool(unit))

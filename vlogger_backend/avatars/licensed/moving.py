@@ -75,6 +75,10 @@ class Moving:
         """(k, 3)"""
         return self._posed(stance)[0]
 
+    def turned(self, stance: Stance, normals: Doubles) -> Doubles:
+        """Where normals (k, 3) of the template look."""
+        return np.asarray(np.einsum("kj,jab,kb->ka", self._weights, self._world(stance), normals, optimize=True))
+
     def ways(self, stance: Stance) -> tuple[Doubles, Doubles]:
         """Where the points are (k, 3), and how each moves (k, 3, P) with components, a turn of each free joint about
         the three axes of the world, the shift and, unless it has to be kept, the scale (as a part of it)."""
