@@ -182,14 +182,14 @@ def _gpu() -> Finding:
 
 
 def body_models() -> Finding:
-    """The body models that the user has registered."""
+    """The body models that the user has registered, and the persons on them."""
     from .avatars.licensed import shelf
 
     def called(entry: shelf.Registered) -> str:
         return entry.name + {"there": "", "moved": " (no longer there)", "changed": " (has changed)"}[entry.state]
 
     try:
-        models = [called(entry) for entry in shelf.registered()]
+        models = [*map(called, shelf.registered()), *(person.name for person in shelf.persons())]
     except InputError as error:
         return Finding(MODELS, False, "a list that can't be read", str(error), needed=False)
     cost = "no SMPL-X, SMPL-H or FLAME performs; if you have such a file: vlogger models add FILE"

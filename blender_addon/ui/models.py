@@ -1,4 +1,4 @@
-"""Body models of the user's, SMPL-X, SMPL-H and FLAME: what the service tells of them, and which one a take is for."""
+"""Body models of the user's, and persons on them: what the service tells of them, and which one a take is for."""
 
 from __future__ import annotations
 
@@ -17,7 +17,11 @@ _KINDS = {10475: "smplx", 5023: "flame"}
 
 @dataclass(frozen=True)
 class Model:
-    """One of them. `expressive`: whether its face moves; `detail` is for people to read."""
+    """A SMPL-X, SMPL-H or FLAME model, or a person on one.
+
+    expressive : whether its face moves
+    detail     : what it is, for people to read
+    """
 
     name: str
     kind: str
@@ -26,12 +30,13 @@ class Model:
 
 
 def models() -> list[Model]:
-    """All of them whose files are there; none while the service has not told."""
+    """All of them whose files are there, persons last; none while the service has not told."""
     found = []
     with suppress(KeyError, TypeError, AttributeError):  # another version's answer may be another
         for told in session().answers.of("capabilities").get("models", []):
             if told["ready"]:
-                detail = f"{told['title']}, licensed {told['licence']}"
+                what = f"A person on {told['title']}" if told["person_on"] else told["title"]
+                detail = f"{what}, licensed {told['licence']}"
                 found.append(Model(str(told["name"]), str(told["kind"]), bool(told["expression"]), detail))
     return found
 

@@ -176,7 +176,9 @@ def _watched(watching: Generator[float, None, T], stage: str) -> Generator[At, N
 def _made_of(wish: Wish, shown: Take, move: CameraMove) -> dict[int, str]:
     """What each picture that is wanted is made of, by its number."""
     who = wish.person
-    made_with = wish.body if who is None else [digest_of(who.path), who.renderer, who.background]
+    made_with: Any = wish.body
+    if who is not None:
+        made_with = [digest_of(who.path), who.renderer, who.background, *([who.body] if who.body else [])]
     same = json.dumps(made_with, sort_keys=True).encode()
     numbers = range(wish.span.first, wish.span.last + 1)
     made = digests(shown, numbers, [seen + same for seen in move.seen()])
@@ -192,7 +194,7 @@ def _job(wish: Wish, move: CameraMove, run: range) -> dict[str, Any]:
         "last": run.stop - 1,
     }
     if who is not None:
-        painting = {**what, "renderer": who.renderer, "background": who.background}
+        painting = {**what, "renderer": who.renderer, "background": who.background, "body": who.body or None}
         return {"kind": "shot", "take": take, "portrait": who.path, "painting": painting}
     job = {"kind": "render", "take": take, **what}
     return job if wish.body is None else {**job, "body": wish.body}

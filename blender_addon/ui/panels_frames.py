@@ -10,6 +10,7 @@ from ..core.errors import AddonError
 from ..scene.camera import picture_size
 from ..scene.character import body_of
 from .drawing import draw_errand, draw_text
+from .models import models
 from .op_frames import why_no_painter
 from .operator import rig_of
 from .panels import SidebarPanel, VLOGGER_PT_animate
@@ -43,7 +44,7 @@ class VLOGGER_PT_frames(SidebarPanel, bpy.types.Panel):
         elif body_of(armature) is None:
             draw_text(
                 layout,
-                "This rig's take is drawn on the built-in character: keys edited by hand don't show.",
+                "This rig's take is drawn on the character that it was made for: keys edited by hand don't show.",
                 context,
                 "INFO",
             )
@@ -70,6 +71,8 @@ class VLOGGER_PT_frames(SidebarPanel, bpy.types.Panel):
         reason = why_no_painter(context)
         column = layout.column()
         column.prop(settings, "renderers")
+        if settings.body or any(model.expressive for model in models()):
+            column.prop(settings, "bodies")
         column.prop(settings, "background")
         if reason:
             draw_text(layout, f"{reason}.", context, "ERROR")

@@ -94,11 +94,18 @@ def _renderers() -> list[Item]:
 
 
 def _models() -> list[Item]:
+    automatic = "That of which the rig was made, or of its kind; for other rigs the first that there is"
+    return [("", "Automatic", automatic), *_expressive()]
+
+
+def _faces() -> list[Item]:
+    return [("", "Built-in", "All of the face moves"), *_expressive()]
+
+
+def _expressive() -> list[Item]:
     from .models import models
 
-    automatic = "That of which the rig was made, or of its kind; for other rigs the first that there is"
-    expressive = [(model.name, model.name, model.detail) for model in models() if model.expressive]
-    return [("", "Automatic", automatic), *expressive]
+    return [(model.name, model.name, model.detail) for model in models() if model.expressive]
 
 
 class VloggerExportSettings(bpy.types.PropertyGroup):
@@ -131,6 +138,8 @@ class VloggerFramesSettings(bpy.types.PropertyGroup):
     )
     renderer: StringProperty(default="builtin", description="The renderer's name, as the service knows it")
     renderers: choice_by_name("renderer", _renderers, "Renderer", "What paints the person")
+    body: StringProperty(description="The model as which the photo moves, by its name; empty is the built-in avatar")
+    bodies: choice_by_name("body", _faces, "Moves As", "Whose face the photo moves as: the built-in one's is the best")
     background: EnumProperty(
         name="Background",
         items=(

@@ -25,12 +25,16 @@ from .takes import dials_of, safe_name, take_file, takes_folder
 
 @dataclass(frozen=True)
 class Person:
-    """Who is painted, instead of the character being drawn: the portrait, by what, and before what background."""
+    """Who is painted, instead of the character being drawn: the portrait, by what, and before what background.
+
+    `body` is the model as which the photo moves, "" for the built-in avatar.
+    """
 
     path: Path
     portrait: PortraitFile
     renderer: str
     background: str
+    body: str
 
 
 @dataclass(frozen=True)
@@ -121,7 +125,7 @@ def person_of(scene: Any, armature: Any) -> Person | None:
     if settings.painter != PHOTO:
         return None
     path, portrait = portrait_of(armature)
-    return Person(path, portrait, settings.renderer, settings.background)
+    return Person(path, portrait, settings.renderer, settings.background, settings.body)
 
 
 def wanted_frames(scene: Any, take: Any) -> range:

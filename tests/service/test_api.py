@@ -457,7 +457,11 @@ def test_body_models_are_told_as_they_are_now(
     file = write_model(tmp_path / "FLAME_NEUTRAL.pkl", small_model("flame"), "python 2 with chumpy")
     shelf.add(write_model(tmp_path / "SMPLH_MALE.pkl", small_model("smplh"), "python 2 with chumpy"), "body")
     shelf.add(file, "face")
-    (body, face), part = told()
+    shelf.add_person(shelf.Person("anna", "face", shelf.find("face").sha256, (0.5,) * 10, "a.obj", 0.001, 0.002))
+    (body, face, anna), part = told()
+    assert (anna["name"], anna["person_on"], anna["kind"], anna["expression"]) == ("anna", "face", "flame", True)
+    assert body["person_on"] is face["person_on"] is None
+    assert part["detail"] == "body, face, anna"
     assert (body["name"], body["kind"], body["expression"], body["ready"]) == ("body", "smplh", False, True)
     assert (face["name"], face["kind"], face["expression"], face["ready"]) == ("face", "flame", True, True)
     assert "non-commercial" in face["licence"]
@@ -465,7 +469,7 @@ def test_body_models_are_told_as_they_are_now(
     assert part["fine"]
     file.unlink()
     models, part = told()
-    assert [model["ready"] for model in models] == [True, False]
+    assert [model["ready"] for model in models] == [True, False, False]
     assert "face (no longer there)" in part["detail"]
     (tmp_path / "data" / "models.json").write_text("{")
     models, part = told()

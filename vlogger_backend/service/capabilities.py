@@ -38,17 +38,19 @@ class RendererAnswer:
 
 @dataclass(frozen=True)
 class ModelAnswer:
-    """A body model of the user's, by the name that a request's body gives.
+    """A body model of the user's, or a person on one, by the name that a request's body gives.
 
-    title, kind    : what it is: `smplx`, `smplh`, `flame`
+    title, kind    : what model it is: `smplx`, `smplh`, `flame`
+    person_on      : of a person, the name of the model that they are fitted to
     expression     : whether its face moves
-    ready          : whether its file is where it was, and as large
+    ready          : whether the model's file is where it was, and as large
     licence, terms : what its licence allows, in short, and the page that holds
     """
 
     name: str
     title: str
     kind: str
+    person_on: str | None
     expression: bool
     ready: bool
     licence: str
@@ -96,25 +98,28 @@ def _renderer(part: Finding) -> RendererAnswer:
 
 
 def _models() -> tuple[Finding, list[ModelAnswer]]:
-    """The body models that are registered now; a list that can't be read is a finding."""
+    """The body models that are registered now, then the persons on them; a list that can't be read is a finding."""
     from ..avatars.licensed import shelf
 
-    try:
-        entries = shelf.registered()
-    except InputError:
-        entries = ()
-    return body_models(), [
-        ModelAnswer(
-            entry.name,
-            entry.title,
-            entry.kind,
-            entry.expression > 0,
-            entry.state == "there",
-            entry.source.licence,
-            entry.source.terms,
+    def told(model: shelf.Registered, person: shelf.Person | None = None) -> ModelAnswer:
+        return ModelAnswer(
+            person.name if person else model.name,
+            model.title,
+            model.kind,
+            model.name if person else None,
+            model.expression > 0,
+            model.state == "there" and (person is None or person.sha256 == model.sha256),
+            model.source.licence,
+            model.source.terms,
         )
-        for entry in entries
-    ]
+
+    try:
+        entries, persons = shelf.registered(), shelf.persons()
+    except InputError:
+        return body_models(), []
+    models = {entry.name: entry for entry in entries}
+    people = [told(models[person.model], person) for person in persons if person.model in models]
+    return body_models(), [*map(told, entries), *people]
 
 
 async def _examine() -> list[Finding]:
