@@ -125,11 +125,9 @@ def test_its_surface_has_the_numbers_of_the_built_in_ones(portrait: Portrait, fi
     skin = np.isin(own.raster.regions, ON_FACE[:3]) & np.isin(found.raster.regions, ON_FACE[:3])
     away = np.linalg.norm(own.raster.template - found.raster.template, axis=-1)
     assert np.median(away[skin]) < 0.003
-    torso = [(each.raster.regions == NUMBER["torso"]) for each in (own, found)]
-    if not torso[1].any():
-        assert figure.avatar.vertices[:, 1].min() > 1.3, "a head has no shoulders"
-    else:
-        assert np.median(away[torso[0] & torso[1]]) < 0.03
+    torso, theirs = ((each.raster.regions == NUMBER["torso"]) for each in (own, found))
+    assert (torso & theirs).sum() > 0.8 * torso.sum(), "a head has shoulders too"
+    assert np.median(away[torso & theirs]) < 0.03
 
 
 def test_it_opens_its_mouth_and_shuts_its_eyes(portrait: Portrait, figure: Figure) -> None:
@@ -251,5 +249,5 @@ def test_the_command_draws_a_model(files: tuple[Path, Path], tmp_path: Path) -> 
         main(f"controls {take} --portrait {person} -o {out} --body flame --to 0 --kinds parts --size 96x96 -q".split())
     assert end.value.code == 0
     parts = np.array(Image.open(out / "parts" / "000000.png"))
-    assert set(np.unique(parts)) <= {0, *ON_FACE, NUMBER["neck"]}
     assert (parts == NUMBER["face"]).sum() > 200
+    assert not (parts == NUMBER["hair"]).any()

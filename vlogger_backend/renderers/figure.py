@@ -13,7 +13,10 @@ from ..avatars.avatar import Avatar, Floats
 from ..portraits.head import load_head
 from ..portraits.portrait import Portrait
 from ..progress import Progress, no_progress
-from .regions import built_in_regions, regions_of_model
+from .regions import NUMBER, built_in_regions, regions_of_model
+
+_OF_A_HEAD = range(NUMBER["neck"] + 1)
+"""Regions that a FLAME head has, or hides."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +55,7 @@ def figure_of_person(person: Avatar) -> Figure:
 
 def figure_of(portrait: Portrait, body: str, progress: Progress = no_progress) -> Figure:
     """The model or person that the user has registered under this name. A model gets the identity of the portrait's
-    head, a person keeps theirs.
+    head, a person keeps theirs. Below a FLAME head is the built-in avatar's body.
 
     Raises InputError if there is none, if it can't be read, or if it has no face that can be prepared.
     """
@@ -64,8 +67,40 @@ def figure_of(portrait: Portrait, body: str, progress: Progress = no_progress) -
     known = prepared(body, progress)
     progress("Fitting the model to the portrait", 0.0)
     fit = portrait.fit
-    found = likeness_of(shelf.open_model(body), known, fit.vertices, fit.arkit, np.array(shelf.betas_of(body)))
+    model = shelf.open_model(body)
+    found = likeness_of(model, known, fit.vertices, fit.arkit, np.array(shelf.betas_of(body)))
     progress("Fitting the model to the portrait", 1.0)
     landmarks = (load_head().landmarks @ found.onto).tocsr()
     regions = regions_of_model(found.avatar, found.of)
-    return Figure(found.avatar, found.template, landmarks, *regions, found.person, fingerprint(body))
+    figure = Figure(found.avatar, found.template, landmarks, *regions, found.person, fingerprint(body))
+    return _on_a_body(figure) if model.kind == "flame" else figure
+
+
+def _on_a_body(figure: Figure) -> Figure:
+    """The figure, which is a head, with all that the built-in avatar has below the neck: clothes and hands."""
+    head, body = figure.avatar, load_head().avatar
+    regions, borders = built_in_regions()
+    below = ~np.isin(regions[:, 0], list(_OF_A_HEAD))
+    numbers, faces = np.unique(body.faces[below], return_inverse=True)
+    avatar = Avatar(
+        name=head.name,
+        vertices=np.concatenate([head.vertices, figure.person.vertices[numbers]]),
+        faces=np.concatenate([head.faces, (faces.reshape(-1, 3) + len(head.vertices)).astype(np.int32)]),
+        uvs=np.concatenate([head.uvs, body.uvs[below]]),
+        face_material=np.concatenate([head.face_material, body.face_material[below] + np.int16(len(head.materials))]),
+        materials=head.materials + body.materials,
+        joints=head.joints,
+        joint_indices=np.concatenate([head.joint_indices, body.joint_indices[numbers]]),
+        joint_weights=np.concatenate([head.joint_weights, body.joint_weights[numbers]]),
+        morphs=head.morphs,
+    )
+    return replace(
+        figure,
+        avatar=avatar,
+        template=np.concatenate([figure.template, body.vertices[numbers]]),
+        landmarks=sparse.hstack(
+            [figure.landmarks, sparse.csr_matrix((figure.landmarks.shape[0], len(numbers)))]
+        ).tocsr(),
+        regions=np.concatenate([figure.regions, regions[below]]),
+        borders=np.concatenate([figure.borders, borders[below]]),
+    )

@@ -178,17 +178,17 @@ def _draw_hands(canvas: Picture, hands: Floats, line: int, dot: int) -> Picture:
 
 def _hand(avatar: Avatar, vertices: Floats, joints: Floats, side: str) -> Floats:
     """Wrist, then each finger's three joints and its tip, (21, 3)."""
-    tips = _fingertips(avatar)[int(side == "right")]
-    fingers = []
-    for finger, tip in zip(_FINGERS, tips, strict=True):
-        bones = joints[[JOINT_INDEX[f"{side}_{finger}{i}"] for i in (1, 2, 3)]]
-        fingers.append(np.vstack([bones, 2 * bones[2] - bones[1] if tip < 0 else vertices[tip]]))
+    tips = vertices[_fingertips(avatar)[int(side == "right")]]
+    fingers = [
+        np.vstack([joints[[JOINT_INDEX[f"{side}_{finger}{i}"] for i in (1, 2, 3)]], tip])
+        for finger, tip in zip(_FINGERS, tips, strict=True)
+    ]
     return np.vstack([joints[JOINT_INDEX[f"{side}_wrist"]], *fingers])
 
 
 @lru_cache(maxsize=2)
 def _fingertips(avatar: Avatar) -> NDArray[np.int64]:
-    """The vertices (2, 5) that are furthest out on each finger's last bone, left and right; -1 without fingers."""
+    """The vertices (2, 5) that are furthest out on each finger's last bone, left and right."""
     strongest = avatar.joint_indices[np.arange(len(avatar.vertices)), avatar.joint_weights.argmax(axis=1)]
     tips = []
     for side in ("left", "right"):
@@ -196,7 +196,7 @@ def _fingertips(avatar: Avatar) -> NDArray[np.int64]:
             joint = JOINT_INDEX[f"{side}_{finger}3"]
             own = np.flatnonzero(strongest == joint)
             reach = np.linalg.norm(avatar.vertices[own] - avatar.joints[joint], axis=1)
-            tips.append(own[reach.argmax()] if len(own) else -1)
+            tips.append(own[reach.argmax()])
     return np.reshape(tips, (2, 5))
 
 
