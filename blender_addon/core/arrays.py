@@ -26,6 +26,7 @@ _UNREADABLE = (
     zipfile.BadZipFile, zlib.error, struct.error,
 )  # fmt: skip
 """What reading a damaged or hostile file may raise."""
+_ZIP, _ARRAY = b"PK\x03\x04", b"\x93NUM"
 _OWN = "Choose an .npz file that vlogger wrote."
 
 
@@ -58,6 +59,10 @@ def array_names(path: Path, what: str, remedy: str = _OWN) -> frozenset[str]:
 def _opened(path: Path, what: str, remedy: str) -> Iterator[np.lib.npyio.NpzFile]:
     """The file, closed afterwards; what goes wrong meanwhile is told in a sentence."""
     try:
+        with open(path, "rb") as file:
+            start = file.read(4)
+        if start not in (_ZIP, _ARRAY):
+            raise ValueError("it is no .npz")
         opened = np.load(path, allow_pickle=False)
         if not isinstance(opened, np.lib.npyio.NpzFile):
             raise ValueError("it is a single array")
@@ -65,8 +70,11 @@ def _opened(path: Path, what: str, remedy: str) -> Iterator[np.lib.npyio.NpzFile
             yield opened
     except FileNotFoundError as error:
         raise AddonError(f"There is no {what} at {path}. Choose another file.") from error
+    except zipfile.BadZipFile as error:
+        raise AddonError(f"{path} is not a {what} (it is damaged, or its end is missing). {remedy}") from error
     except _UNREADABLE as error:
-        raise AddonError(f"{path} is not a {what} ({error}). {remedy}") from error
+        reason = (isinstance(error, OSError) and error.strerror) or error
+        raise AddonError(f"{path} is not a {what} ({reason}). {remedy}") from error
 
 
 def _read(file: np.lib.npyio.NpzFile, name: str) -> NDArray[Any]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..core.errors import AddonError
+from ..core.expressions import by_component
 from ..core.rig import RigMapping
 from .carriers import measured_carriers
 from .rigs import KEY_PATH, driven_names, face_meshes, held_bones
@@ -102,7 +103,7 @@ def _constraints(armature: Any, names: set[str]) -> list[str]:
 def _face(armature: Any, mapping: RigMapping) -> tuple[dict[tuple[str, str], Any], list[str]]:
     """The part of the mapping's face that can be keyed."""
     meshes = {mesh.name: mesh for mesh in face_meshes(armature)}
-    linked, pinned, driven, muted = set(), set(), set(), set()
+    linked, pinned, driven, muted, narrow = set(), set(), set(), set(), set()
     face = {}
     by_drivers = {name: driven_names(mesh.data.shape_keys, KEY_PATH) for name, mesh in meshes.items()}
     for (name, key), parts in mapping.face.items():
@@ -122,11 +123,18 @@ def _face(armature: Any, mapping: RigMapping) -> tuple[dict[tuple[str, str], Any
                 muted.add(key)
             if mesh.show_only_shape_key:
                 pinned.add(name)
+            if mesh.data.override_library is not None and by_component(parts) and block.slider_min >= 0:
+                narrow.add(name)
     sentences = (
         (linked, "Linked, so left alone: the shape keys of {}. Make the mesh a library override too."),
         (pinned, "Only one shape key shows on {}. Unpin it, beside the list of shape keys, to see the take."),
         (driven, "Moved by drivers, so left alone: the shape keys {}. Delete the drivers to animate them."),
         (muted, "Muted, so not seen: the shape keys {}. Tick them in the list of shape keys."),
+        (
+            narrow,
+            "Blender forgets sliders' ranges of library overrides when it is closed, and holds the expression of {} "
+            "between 0 and 1 then. Widen the ranges in the library's own file, to -10 and 10.",
+        ),
     )
     return face, [sentence.format(_listed(names)) for names, sentence in sentences if names]
 

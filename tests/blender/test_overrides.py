@@ -38,3 +38,7 @@ def test_takes_and_what_they_animate_are_there_when_the_file_is_opened_again(fou
 def test_they_still_obey_their_dials_and_a_click(found, jaw):
     np.testing.assert_allclose(found["dialled face"], jaw, atol=1e-5)
     np.testing.assert_allclose(found["switched"], jaw, atol=1e-5)
+
+
+def test_that_overrides_keep_no_ranges_of_signed_keys_is_told(found):
+    assert "Widen the ranges in the library's own file" in str(found["expression said"])

@@ -119,6 +119,7 @@ def read_sequence(path: Path, fps: float) -> Sequence:
     try:
         flame = _is_flame(arrays)
         poses = _poses(arrays, flame)
+        _check_radians(poses)
         rate = _rate(arrays, fps)
         trans = _columns(arrays, PLACES, len(poses), 3)
         names_of_face, face = weights_of(poses)
@@ -168,6 +169,12 @@ def _poses(arrays: Arrays, flame: bool) -> Floats:
     poses = np.zeros((len(rows), len(JOINT_NAMES), 3), np.float32)
     poses[:, joints] = rows.reshape(len(rows), -1, 3)[:, : len(joints)]
     return poses
+
+
+def _check_radians(poses: Floats) -> None:
+    angles = np.linalg.norm(poses, axis=2)
+    if angles.any() and np.median(angles[angles > 0]) > np.pi:
+        raise ValueError("its joints turn further than joints do: it may be in degrees instead of radians")
 
 
 def _from_parts(arrays: Arrays, flame: bool) -> Floats:

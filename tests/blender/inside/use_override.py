@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,8 @@ def write_library(path: Path) -> None:
         character.objects.link(thing)
         if thing.type == "MESH":
             thing.modifiers.new("Armature", "ARMATURE").object = armature
+    for i in range(6):
+        bpy.data.objects["Head"].shape_key_add(name=f"Exp{i:03}").data[0].co.z = 0.02
     bpy.ops.wm.save_as_mainfile(filepath=str(path))
     bpy.ops.wm.read_factory_settings(use_empty=True)
 
@@ -96,6 +99,14 @@ def main(folder: str) -> dict[str, Any]:
     found |= {f"dialled {key}": value for key, value in state(armature).items()}
     armature.vlogger_take = 1
     found["switched"] = state(armature)["face"]
+    talk = talking_take()
+    signed = np.full((len(talk), 6), -2, np.float32)
+    names_of_all = (*talk.face_names, *(f"Exp{i:03}" for i in range(6)))
+    save_take(line, replace(talk, face=np.concatenate([talk.face, signed], axis=1), face_names=names_of_all))
+    bpy.context.scene.vlogger.rig = armature
+    bpy.ops.vlogger.import_take(filepath=str(line))
+    work()
+    found["expression said"] = said()
     return {name: np.array(value) for name, value in found.items()}
 
 
