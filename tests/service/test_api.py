@@ -103,7 +103,8 @@ def test_every_kind_of_job_can_be_submitted(service: Served) -> None:
     photo = {"kind": "portrait", "photo": f"upload:{SOUND}", "consent": True, "face": 2}
     assert service.client.submit(photo).json["submission"]["face"] == 2
     shot = {"kind": "shot", "take": f"upload:{SOUND}", "portrait": f"upload:{SOUND}", "video": True}
-    for painting in ({"camera": CAMERA, "background": "none", "last": 4}, {"camera": "orbit", "mark": False}, {}):
+    scene = {"camera": CAMERA, "background": "none", "last": 4}
+    for painting in (scene, {"camera": "orbit", "mark": False}, {"body": "anna"}, {}):
         answer = service.client.submit({**shot, "painting": painting})
         assert answer.status == 201
         kept = service.queue.get(answer.json["id"]).submission
@@ -160,6 +161,7 @@ def changed(**changes: Any) -> dict[str, Any]:
         ({**SHOT, "painting": {"first": 9, "last": 3}}, "no frames 9 to 3"),
         ({**SHOT, "painting": {"longest": 64, "camera": CAMERA}}, "size of its own"),
         ({**SHOT, "painting": {"glow": 1}}, "painting.glow is not known"),
+        ({**SHOT, "painting": {"body": {"gender": 1}}}, "painting.body"),
         ([], "JSON object"),
     ],
 )

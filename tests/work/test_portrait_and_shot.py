@@ -82,6 +82,7 @@ def test_what_can_be_mended_is_a_sentence(worker: WorkerProcess, take: Path, por
         (PaintShot(tmp_path, take, take, Painting("warp")), "no portrait"),
         (PaintShot(tmp_path, portrait, portrait, Painting("warp")), "not a take"),
         (PaintShot(tmp_path, take, portrait, Painting("nobody")), "no renderer nobody"),
+        (PaintShot(tmp_path, take, portrait, Painting("warp", body="anna")), "no model anna"),
         (MakePortrait(tmp_path, take), "not a photo"),
     ):
         outcome, _ = run(worker, task)
@@ -103,6 +104,6 @@ def test_a_task_is_the_same_on_the_other_side() -> None:
     for task in (
         MakePortrait(folder, Path("photo.png"), 2, "Ann"),
         PaintShot(folder, Path("t"), Path("p"), Painting(camera=camera, background="#123456"), True, Path("s")),
-        PaintShot(folder, Path("t"), Path("p"), Painting(camera="handheld")),
+        PaintShot(folder, Path("t"), Path("p"), Painting(camera="handheld", body="anna")),
     ):
         assert read_command(run_line(3, task)) == (3, task)
