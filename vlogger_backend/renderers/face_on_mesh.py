@@ -7,7 +7,6 @@ from several sides are averaged.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 
@@ -75,8 +74,9 @@ def see_face(vertices: Doubles, faces: Ints, progress: Progress = no_progress) -
         return None
     places = (vertices - middle) / radius  # so that the camera's near plane is right for any unit
     with closing(Stage(_drawn(places, faces))) as stage:
-        for number, turn in enumerate(_ways()):
-            progress("Looking for the face on the mesh", number / 40)
+        ways = _ways()
+        for number, turn in enumerate(ways):
+            progress("Looking for the face on the mesh", number / len(ways))
             view = _View(turn, np.zeros(3), _AWAY, 2 * float(np.arcsin(1 / _AWAY)))
             first = _landmarks(stage, view, places, faces)
             if first is None:
@@ -108,22 +108,23 @@ def _drawn(vertices: Doubles, faces: Ints) -> Avatar:
     )
 
 
-def _ways() -> Iterator[Doubles]:
+def _ways() -> list[Doubles]:
     """Rotations that turn some axis of the mesh up and some side of it towards +Z, the usual ones first."""
-    later = []
+    first, then, last = [], [], []
     for up in _UPS:
         axis = np.zeros(3)
         axis["xyz".index(up[-1])] = -1.0 if up[0] == "-" else 1.0
         # As a glTF has it that was Z up before: what looked along -Y then looks along +Z.
         side = np.array([0.0, -1.0, 0.0]) if up[-1] == "z" else np.array([0.0, 0.0, 1.0])
         base = np.stack([np.cross(axis, side), axis, side])
-        for around in (0, 180, 90, 270, 45, 315, 135, 225):
+        for around in range(0, 360, 45):
             turn = Rotation.from_euler("y", around, degrees=True).as_matrix() @ base
-            if around % 90 == 0 and up in ("y", "z"):
-                yield turn
-            else:
-                later.append(turn)
-    yield from later
+            straight = around % 90 == 0
+            if up in ("y", "z"):
+                (first if straight else then).append(turn)
+            elif straight:
+                last.append(turn)
+    return [*first, *then, *last]
 
 
 @dataclass(frozen=True, eq=False)
