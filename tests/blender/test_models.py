@@ -11,6 +11,7 @@ import pytest
 from fbx_reading import read_fbx
 from licensed_files import small_model, write_model
 from licensed_models import made
+from PIL import Image
 
 from blender_addon.core.character import CharacterData, MaterialData, MorphData, save_character
 from blender_addon.core.names import ARKIT_NAMES, JOINT_NAMES
@@ -97,6 +98,16 @@ def test_its_takes_are_made_for_that_model(used):
     assert json.loads(str(found["made request"]))["body"] == "mine"
     assert set(found["made keys"]) == set(ARKIT_NAMES)
     assert "expression" not in str(found["made said"])
+
+
+def test_pictures_are_drawn_of_that_model(used):
+    said, picture = (str(word) for word in used[0]["drawn"])
+    assert "1 picture of bonny is in" in said
+    with Image.open(picture) as drawn:
+        alpha = np.asarray(drawn)[:, :, 3] / 255
+    assert 0.15 < alpha.mean() < 0.9
+    assert alpha[:8].max() == 0, "above the head there is nothing"
+    assert alpha[-8:, 48:80].min() == 1
 
 
 def test_someone_s_own_character_gets_the_model_of_its_kind(used):

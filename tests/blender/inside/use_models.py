@@ -107,6 +107,16 @@ def main(folder: str, python: str, sound: str) -> dict[str, Any]:
     found["made said"] = said()
     found["made request"] = json.dumps(json.loads(take.action["vlogger"])["request"])
     found["made keys"] = sorted(expression_keys(skin))
+    head = made.data.bones["head"].head_local
+    camera = bpy.data.objects.new("Camera", bpy.data.cameras.new("Camera"))
+    scene.collection.objects.link(camera)
+    camera.location, camera.rotation_euler = (head[0], head[1] - 0.7, head[2] + 0.05), (np.pi / 2, 0, 0)
+    scene.camera, scene.frame_start, scene.frame_end = camera, FRAME, FRAME
+    scene.render.resolution_x = scene.render.resolution_y = 128
+    panel.render_frames()
+    work()
+    found["drawn"] = [said(), str(next(home.glob("vlogger/* pictures/frames/*.png"), ""))]
+    scene.frame_start, scene.frame_end = 1, 250
 
     # Someone's own character, as Meshcapade's add-on makes one
     own = build_character(bpy.context, read_character(home / "own.npz"))
