@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import pickle
+import re
 import zipfile
 from pathlib import Path
 
@@ -244,6 +245,7 @@ def test_a_pickle_under_another_name_is_not_opened(tmp_path: Path) -> None:
         ({"poses": np.full((10, 165), np.nan)}, "not finite"),
         ({"poses": np.full((10, 165), "x")}, "where numbers should be"),
         ({"poses": np.full((10, 165), 1e30)}, "absurdly large"),
+        ({"poses": np.full((10, 165), 20.0)}, "in degrees instead of radians"),
         ({"trans": np.zeros((9, 3))}, r"trans has shape \(9, 3\) for 10 frames"),
         ({"trans": np.zeros((10, 2))}, "trans has shape"),
         ({"trans": np.full((10, 3), np.inf)}, "not finite"),
@@ -287,6 +289,15 @@ def test_damage_is_told_in_a_sentence(tmp_path_factory: pytest.TempPathFactory, 
         read_performance(path, 30.0, DESCRIPTIONS)
     except AddonError as error:
         assert str(path) in str(error)  # noqa: PT017
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"), [(b"text", "it is no .npz"), (b"PK\x03\x04" + bytes(99), "it is damaged"), (b"", "no .npz")]
+)
+def test_what_is_no_npz_is_told_as_that(tmp_path: Path, content: bytes, reason: str) -> None:
+    (tmp_path / "x.npz").write_bytes(content)
+    with pytest.raises(AddonError, match=re.escape(reason)):
+        read_performance(tmp_path / "x.npz", 30.0, DESCRIPTIONS)
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:

@@ -64,6 +64,15 @@ def test_a_registered_model_is_prepared_once_and_again_if_the_cache_is_damaged(
     assert said, "other landmarks are another registration"
 
 
+def test_a_cache_that_can_not_be_written_is_told_before_the_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "in the way").write_bytes(b"")
+    monkeypatch.setenv("VLOGGER_CACHE", str(tmp_path / "in the way"))
+    with pytest.raises(InputError, match="VLOGGER_CACHE"):
+        preparing.kept("a" * 64, _asked)
+
+
 @pytest.mark.parametrize("damage", [b"", b"no zip at all", b"PK\x03\x04" + bytes(200)])
 def test_a_damaged_cache_asks_for_the_model(damage: bytes) -> None:
     path = preparing.kept_folder() / f"{preparing._key('a' * 64, '')}.npz"

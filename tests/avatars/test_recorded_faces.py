@@ -1,5 +1,6 @@
 """Faces of recordings, by a registered model: weights from expression coefficients, and coefficients from weights."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,12 +12,14 @@ from vlogger_backend.avatars.licensed import shelf
 from vlogger_backend.avatars.licensed.faces import with_expression
 from vlogger_backend.avatars.licensed.posing import posed
 from vlogger_backend.cli import main
+from vlogger_backend.motion.model_face import ModelFace
 from vlogger_backend.motion.motion import Motion
 from vlogger_backend.motion.names import ARKIT_INDEX, JOINT_INDEX
 from vlogger_backend.motion.speech import Speech
 from vlogger_backend.motion.take import Take, read_take, save_take
 from vlogger_backend.request import Request
 
+FACE = ModelFace("mine", np.zeros((52, 100)), np.zeros((52, 3)))
 SHAPES = ("jawOpen", "mouthSmileLeft", "mouthPucker", "browInnerUp", "eyeBlinkLeft", "eyeLookUpLeft", "eyeLookUpRight")
 
 
@@ -86,3 +89,21 @@ def test_other_models_and_numbers_are_a_sentence(models, tmp_path: Path, capsys:
     for arguments in (["smplx", "--body", "gender=1"], ["same", "--body", "mine"]):
         assert run("export", tmp_path / "take.npz", "-o", tmp_path / "t.npz", "--as", *arguments) == 2
         assert "one model of yours" in capsys.readouterr().err
+
+
+def test_a_file_has_no_expression_of_another_kind(models, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    take = tmp_path / "take.npz"
+    save_take(take, replace(Take(with_expression(performing(), "mine"), Speech(1.0, ()), Request("a.wav")), face=FACE))
+    for form, size in (("flame", 100), ("smplx", 0), ("same", 0)):
+        out = tmp_path / f"{form}.npz"
+        code = run("export", take, "-o", out, "--as", form)
+        said = capsys.readouterr().err
+        assert code == (2 if form == "same" else 0)
+        assert ("not of SMPL-X, so it is left out" in said) == (form == "smplx")
+        if code == 0:
+            with np.load(out) as file:
+                assert ("expression" in file.files) == bool(size)
+                assert not size or np.abs(file["expression"]).max() > 0.1
+    assert run("export", take, "-o", tmp_path / "x.npz", "--as", "beat2", "--body", "mine") == 2
+    assert "give a model of that kind" in capsys.readouterr().err
+    assert not (tmp_path / "x.npz").exists()

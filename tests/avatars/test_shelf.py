@@ -176,3 +176,9 @@ def test_the_entries_are_plain(flame: Path, data: Path) -> None:
     shelf.add(flame, "mine")
     stored: Any = json.loads((data / "models.json").read_text("utf-8"))
     assert set(stored["models"][0]) == set(shelf.Registered.__dataclass_fields__)
+
+
+def test_a_list_that_can_not_be_written_is_told(flame: Path, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VLOGGER_DATA", str(flame / "nothing"))
+    with pytest.raises(InputError, match="VLOGGER_DATA"):
+        shelf.add(flame)

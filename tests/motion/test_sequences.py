@@ -283,6 +283,8 @@ def test_the_command_goes_there_and_back(tmp_path: Path) -> None:
         (["import", "{x}.npz", "-o", "{x}.npz"], "the sequence itself"),
         (["import", "{x}.npz", "-o", "{x}.fbx"], "ends in .npz"),
         (["import", "{x}-none.npz"], "There is no"),
+        (["import", "."], "is a folder"),
+        (["preview", "."], "a folder"),
         (["import", "{x}.npz", "--audio", "{x}.wav"], "no sound at"),
         (["export", "{x}-take.npz", "-o", "{x}.bvh", "--as", "amass"], "must end in .npz"),
         (["export", "{x}-take.npz", "-o", "{x}-b.npz", "--as", "fbx"], "one of same, amass"),

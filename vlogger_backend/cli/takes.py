@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, cast
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
 from ..errors import InputError
 from .options import BodySliders, Json, Out, Quiet, bars, body_of, made
+
+if TYPE_CHECKING:
+    from ..motion.take import Take
 
 
 def preview(
@@ -23,6 +27,8 @@ def preview(
     """Render a take on the built-in avatar: a video with sound (.mp4), or a picture of the whole line (.png)."""
     from ..products import PREVIEWS
 
+    if take.is_dir():
+        raise InputError(f"{take} is not a take but a folder; name a .npz file.")
     path = output or take.with_suffix(".mp4")
     if path.suffix.lower() not in PREVIEWS:
         raise InputError(f"{path} is neither .mp4 nor .png; a preview is one of them.")
@@ -70,6 +76,8 @@ def import_(
     from ..motion.sequences import read_sequence
     from ..motion.take import save_take
 
+    if file.is_dir():
+        raise InputError(f"{file} is a folder; name the sequence's file in it.")
     path = output or file.with_name(f"{file.stem}-take.npz")
     if path.suffix.lower() != ".npz":
         raise InputError(f"{path} is no name for a take; give one that ends in .npz.")
@@ -99,12 +107,32 @@ def _write_as(path: Path, take: Path, form: str, body: list[str] | None, quiet: 
             "their names. A file that stays the same takes none."
         )
     read = read_take(take)
-    if body:
-        from ..avatars.licensed.faces import with_expression
-
-        with bars(quiet) as progress:
-            read = replace(read, motion=with_expression(read.motion, body[0], progress))
+    if form not in ("same", "amass"):  # which has no face
+        read = _with_face_of(read, take, form == "flame", body[0] if body else "", quiet)
     write_sequence(path, read, cast(Form, form))
+
+
+def _with_face_of(read: Take, path: Path, flame: bool, body: str, quiet: bool) -> Take:
+    """The take with the expression of the model `body`, or with what it has, if that is of this kind of model."""
+    from ..avatars.licensed import shelf
+    from ..avatars.licensed.faces import is_of_flame, with_expression
+
+    kind = "FLAME" if flame else "SMPL-X"
+    if body:
+        if ((entry := shelf.find(body)).kind == "flame") != flame:
+            raise InputError(
+                f"{body} is {entry.title}, and the file is to have {kind}'s face; give a model of that kind."
+            )
+        with bars(quiet) as progress:
+            return replace(read, motion=with_expression(read.motion, body, progress))
+    if is_of_flame(read) in (flame, None):
+        return read
+    if not quiet:
+        print(
+            f"The expression in {path} is not of {kind}, so it is left out; --body MODEL makes it one of yours.",
+            file=sys.stderr,
+        )
+    return replace(read, motion=replace(read.motion, expression=read.motion.expression[:, :0]))
 
 
 def _produce(path: Path, take: Path, audio: Path | None, sliders: list[str] | None, quiet: bool, as_json: bool) -> None:

@@ -50,6 +50,17 @@ def fingerprint(name: str) -> str:
     return hashlib.sha256(json.dumps(said).encode()).hexdigest()
 
 
+def is_of_flame(take: Take) -> bool | None:
+    """Whether a take's expression is of FLAME rather than of SMPL-X; None if nobody knows, or there is none."""
+    if not take.motion.expression.shape[1]:
+        return None
+    if take.recording:
+        return take.recording.flame
+    person = shelf.find_person(take.model)
+    name = person.model if person else take.model
+    return next((entry.kind == "flame" for entry in shelf.registered() if entry.name == name), None)
+
+
 def with_expression(motion: Motion, name: str, progress: Progress = no_progress) -> Motion:
     """The motion with the expression coefficients of the model `name`, and its jaw and eyes, for the ARKit weights.
 

@@ -69,19 +69,25 @@ def kept(
         return _read(path)
     except UNREADABLE:
         pass
-    outcome = prepare(open_model(), progress)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        if not os.access(path.parent, os.W_OK):
+        if not os.access(path.parent, os.W_OK):  # told before the work
             raise PermissionError(f"no permission to write in {path.parent}")
         remove_leftovers(path.parent)
+    except OSError as error:
+        raise _not_kept(error) from error
+    outcome = prepare(open_model(), progress)
+    try:
         write_npz(path, _arrays(outcome))
-    except (OSError, InputError) as error:
-        raise InputError(
-            f"What was found out about the model could not be kept ({error}). Set VLOGGER_CACHE to a folder that can "
-            "be written."
-        ) from error
+    except InputError as error:
+        raise _not_kept(error) from error
     return _read(path)
+
+
+def _not_kept(error: Exception) -> InputError:
+    return InputError(
+        f"What is found out about the model can't be kept ({error}). Set VLOGGER_CACHE to a folder that can be written."
+    )
 
 
 def prepare(model: BodyModel, progress: Progress = no_progress) -> Prepared:

@@ -126,7 +126,7 @@ def _read() -> tuple[tuple[Registered, ...], tuple[Person, ...]]:
             raise ValueError(f"its format is {data['format']}")
         people = tuple(_person(item) for item in data.get("persons", []))  # older lists have none
         return tuple(_entry(item) for item in data["models"]), people
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return (), ()
     except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
         raise InputError(
@@ -370,5 +370,11 @@ def _write(entries: Sequence[Registered], people: Sequence[Person]) -> None:
     models = [asdict(entry) for entry in sorted(entries, key=lambda entry: entry.name)]
     on_them = [asdict(person) for person in sorted(people, key=lambda person: person.name)]
     data = {"format": _FORMAT, "models": models, "persons": on_them}
-    with writing(data_folder() / _LIST) as temporary:
-        temporary.write_text(json.dumps(data, indent=1), "utf-8")
+    try:
+        with writing(data_folder() / _LIST) as temporary:
+            temporary.write_text(json.dumps(data, indent=1), "utf-8")
+    except InputError as error:
+        raise InputError(
+            f"The list of body models, {data_folder() / _LIST}, can't be written. Set VLOGGER_DATA to a folder that "
+            "can be."
+        ) from error
