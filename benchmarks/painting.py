@@ -33,7 +33,7 @@ def main() -> None:
     options = parser.parse_args()
     portrait, motion = read_portrait(options.portrait), read_take(options.take).motion
     size = (options.size, options.size)
-    poses, fields = portrait.fit.camera.over(1)
+    view = portrait.fit.camera.pinhole()
     behind = np.zeros((*size, 3), np.uint8)
     spent: dict[str, float] = defaultdict(float)
     person = built_in_figure(portrait).person
@@ -45,7 +45,7 @@ def main() -> None:
         for index in range(count):
             moments = [time.perf_counter()]
             moment = motion.poses[index], motion.trans[index], motion.arkit[index]
-            frame = puppet.frame(*moment, poses[0], float(fields[0]))
+            frame = puppet.frame(*moment, view.pose, view.field)
             moments.append(time.perf_counter())
             painted = painter.paint(frame, behind)
             moments.append(time.perf_counter())

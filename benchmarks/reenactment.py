@@ -60,13 +60,13 @@ def portrait_of(picture: Pictures) -> Portrait:
 def performed(portrait: Portrait, motion: Motion, weights: Path | None) -> tuple[Pictures, Pictures]:
     """The frames (T, H, W, 3) by the warp alone, and painted."""
     height, width = portrait.picture.shape[:2]
-    poses, fields = portrait.fit.camera.over(1)
+    view = portrait.fit.camera.pinhole()
     warped, painted = [], []
     with closing(Puppet(built_in_figure(portrait).person, portrait, (width, height))) as puppet:
         painter = Painter(portrait.picture, puppet.patches_in_photo(), 0, *([weights] if weights else []))
         for index in range(len(motion)):
             moment = motion.poses[index], motion.trans[index], motion.arkit[index]
-            frame = puppet.frame(*moment, poses[0], float(fields[0]))
+            frame = puppet.frame(*moment, view.pose, view.field)
             warped.append(over(frame.picture, portrait.background))
             painted.append(over(painter.paint(frame, portrait.background), portrait.background))
     return np.stack(warped), np.stack(painted)

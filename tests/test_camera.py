@@ -106,3 +106,14 @@ def test_framing_shows_the_head_whole_and_upright(size):
         assert 0 < heights[0] < heights[1] < size[1]
         assert heights[0] < size[1] * 0.3
         np.testing.assert_array_equal(poses[0, :3, :3], np.eye(3))
+
+
+def test_a_moving_camera_can_be_had_for_some_frames_alone():
+    poses = np.tile(np.eye(4), (5, 1, 1))
+    poses[:, 0, 3] = np.arange(5)
+    moving = Camera.of((64, 48), poses, [0.1, 0.2, 0.3, 0.4, 0.5])
+    some, fields = moving.only(np.array([4, 1])).over(2)
+    assert some[:, 0, 3].tolist() == [4, 1]
+    assert fields.tolist() == [0.5, 0.2]
+    still = Camera.of((64, 48), np.eye(4), 0.3)
+    assert still.only(np.array([7, 9, 9])) is still
