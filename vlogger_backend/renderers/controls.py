@@ -107,9 +107,9 @@ def control_frames(scene: Scene) -> Generator[tuple[int, Controls], None, None]:
 
 def photo_camera(camera: Camera, size: tuple[int, int]) -> Camera:
     """A photo's camera for pictures of another size: they show at least what the photo shows, about the same middle."""
-    poses, fields = camera.over(1)
+    still = camera.pinhole()
     wider = max(1.0, camera.width / camera.height / (size[0] / size[1]))
-    return Camera.of(size, poses[0], float(2 * np.arctan(np.tan(fields[0] / 2) * wider)))
+    return Camera.of(size, still.pose, float(2 * np.arctan(np.tan(still.field / 2) * wider)))
 
 
 def coordinates(controls: Controls) -> Deep:
