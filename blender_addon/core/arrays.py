@@ -59,6 +59,8 @@ def array_names(path: Path, what: str, remedy: str = _OWN) -> frozenset[str]:
 def _opened(path: Path, what: str, remedy: str) -> Iterator[np.lib.npyio.NpzFile]:
     """The file, closed afterwards; what goes wrong meanwhile is told in a sentence."""
     try:
+        if path.exists() and not path.is_file():  # a pipe would be waited for
+            raise ValueError("it is no file but a folder or device")
         with open(path, "rb") as file:
             start = file.read(4)
         if start not in (_ZIP, _ARRAY):

@@ -300,6 +300,13 @@ def test_what_is_no_npz_is_told_as_that(tmp_path: Path, content: bytes, reason: 
         read_performance(tmp_path / "x.npz", 30.0, DESCRIPTIONS)
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes here")
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "x.npz")
+    with pytest.raises(AddonError, match="device"):
+        read_performance(tmp_path / "x.npz", 30.0, DESCRIPTIONS)
+
+
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(AddonError, match=r"none\.npz"):
         read_performance(tmp_path / "none.npz", 30.0, DESCRIPTIONS)

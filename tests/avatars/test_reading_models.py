@@ -1,5 +1,6 @@
 """Files of SMPL-X, SMPL-H and FLAME become models, and whatever is wrong with one is a sentence with the remedy."""
 
+import os
 import pickle
 import zipfile
 from collections.abc import Callable
@@ -217,6 +218,7 @@ def test_what_is_no_model_at_all(tmp_path: Path) -> None:
         "empty.pkl": lambda path: path.write_bytes(b""),
         "list.pkl": lambda path: path.write_bytes(pickle.dumps([1, 2])),
         "folder": lambda path: path.mkdir(),
+        "pipe": lambda path: os.mkfifo(path) if hasattr(os, "mkfifo") else path.mkdir(),
     }
     for name, make in files.items():
         make(tmp_path / name)

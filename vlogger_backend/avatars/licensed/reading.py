@@ -72,8 +72,12 @@ def _arrays_of(path: Path, wanted: tuple[str, ...]) -> Mapping[str, Any]:
     try:
         if path.is_dir():
             raise InputError(f"{path} is a folder; name the model's file in it.")
+        if path.exists() and not path.is_file():  # a pipe would be waited for
+            raise InputError(f"{path} is no file but a device; name the model's own file.")
         with open(path, "rb") as file:
             start = file.read(4)
+        if not start:
+            raise InputError(f"{path} is empty; download it again.")
         if start != b"PK\x03\x04":
             if start[:1] not in _PICKLES:
                 raise InputError(f"{path} is neither an .npz nor a .pkl, so no body model. {NO_MODEL}")
