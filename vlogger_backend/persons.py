@@ -79,6 +79,7 @@ def of_mesh(model: BodyModel, source: Path, progress: Progress = no_progress) ->
 
     progress("Reading the mesh", 0.0)
     scan = read_scan(source)
+    progress(f"Fitting {model.title} to the mesh", 0.0)
     if len(scan.vertices) == len(model.template) and (own := identity_of_vertices(model, scan.vertices)):
         return own
     whole = scan.joined()

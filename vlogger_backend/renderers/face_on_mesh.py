@@ -110,7 +110,9 @@ def _drawn(vertices: Doubles, faces: Ints) -> Avatar:
 
 def _ways() -> list[Doubles]:
     """Rotations that turn some axis of the mesh up and some side of it towards +Z, the usual ones first."""
-    first, then, last = [], [], []
+    first: list[Doubles] = []
+    then: list[Doubles] = []
+    last: list[Doubles] = []
     for up in _UPS:
         axis = np.zeros(3)
         axis["xyz".index(up[-1])] = -1.0 if up[0] == "-" else 1.0

@@ -37,8 +37,8 @@ _EYES = 0.04
 """How much the eyes' centres count together, all skin being 1."""
 _CLOSED_ROUNDS = 6
 _POSED_ROUNDS = 15
-_SOME = 4000
-"""Vertices are enough of a whole body."""
+_SOME, _FEWER = 4000, 2500
+"""Vertices are enough of a whole body, and where all are known."""
 _FACE, _ON_THE_HEAD, _ON_THE_BODY = 0.11, 0.25, 0.05
 """Metres round the landmarks' middle where skin counts most, and how much it counts elsewhere."""
 _ON_FACE = (Round(0.008, _DEAR, 0.02),) * 3 + (Round(0.004, _DEAR, 0.02),) * 3
@@ -162,7 +162,7 @@ def _in_unit(model: BodyModel, vertices: Doubles, scale: float | None) -> Identi
     if start.mean < 1e-6 * start.scale:
         return Identity(start.betas, _standing(model, start), start.mean / start.scale, start.worst / start.scale, "")
     # It is posed, or has an expression.
-    numbers = np.arange(0, count, max(1, count // _SOME))
+    numbers = np.arange(0, count, max(1, count // _FEWER))
     moving = Moving(model, numbers, tuple(range(len(model.parents))), scale is not None, expression=True)
     stance = _standing(model, start)
     stance = replace(stance, betas=np.append(0 * start.betas, np.zeros(model.expressions.shape[2])))
