@@ -70,10 +70,11 @@ def write_product(
 
 def _sign(path: Path, take: Take, take_path: Path) -> None:
     """Say in the file that it is generated. There is no mark in its pixels: nobody takes the character for a person."""
+    from .provenance.credentials import sign
     from .provenance.provenance import Provenance, Source
 
     try:
-        Provenance(hash_of(take_path), take.request.seed, "preview", Source.ANIMATION, marked=False).sign(path)
+        sign(path, Provenance(hash_of(take_path), take.request.seed, "preview", Source.ANIMATION, marked=False))
     except BaseException:
         path.unlink(missing_ok=True)  # one without credentials must not be taken for done
         raise

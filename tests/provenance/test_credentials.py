@@ -21,7 +21,7 @@ from marked_pictures import PROVENANCE, TAKE, decode, textured
 from vlogger_backend import __version__
 from vlogger_backend.errors import InputError
 from vlogger_backend.provenance import identity
-from vlogger_backend.provenance.credentials import read_credentials, sidecar_of
+from vlogger_backend.provenance.credentials import read_credentials, sidecar_of, sign
 from vlogger_backend.provenance.identity import signing_identity
 from vlogger_backend.renderers.video import write_video
 
@@ -50,7 +50,7 @@ def made(folder: Path, suffix: str) -> Path:
 def test_a_signed_file_says_how_it_came_to_be(tmp_path, suffix):
     path = made(tmp_path, suffix)
     assert read_credentials(path) is None
-    where = PROVENANCE.sign(path)
+    where = sign(path, PROVENANCE)
     assert where == (sidecar_of(path) if suffix == ".exr" else path)
     found = read_credentials(path)
     assert found is not None
@@ -71,7 +71,7 @@ def test_a_signed_file_says_how_it_came_to_be(tmp_path, suffix):
 def test_any_changed_byte_breaks_them(tmp_path, suffix):
     path = made(tmp_path, suffix)
     plain = len(path.read_bytes())
-    PROVENANCE.sign(path)
+    sign(path, PROVENANCE)
     signed = path.read_bytes()
     start = signed.find(b"jumb") - 64 if suffix != ".exr" else len(signed)
     held = range(start, start + len(signed) - plain + 128)  # the credentials themselves, padding included
@@ -92,7 +92,7 @@ def test_any_changed_byte_breaks_them(tmp_path, suffix):
 @pytest.mark.parametrize("suffix", KINDS)
 def test_hostile_files_are_read_without_harm(tmp_path, suffix):
     path = made(tmp_path, suffix)
-    PROVENANCE.sign(path)
+    sign(path, PROVENANCE)
     said = read_credentials(path)
     where = sidecar_of(path) if suffix == ".exr" else path
     signed = where.read_bytes()
@@ -113,20 +113,20 @@ def test_hostile_files_are_read_without_harm(tmp_path, suffix):
 def test_pixels_and_sound_are_as_they_were(tmp_path):
     path = made(tmp_path, ".mp4")
     before = decode(path)
-    PROVENANCE.sign(path, tmp_path / "signed.mp4")
+    sign(path, PROVENANCE, tmp_path / "signed.mp4")
     np.testing.assert_array_equal(before, decode(tmp_path / "signed.mp4"))
     assert read_credentials(path) is None
     picture = made(tmp_path, ".png")
-    PROVENANCE.sign(picture, tmp_path / "signed.png")
+    sign(picture, PROVENANCE, tmp_path / "signed.png")
     np.testing.assert_array_equal(cv2.imread(str(picture)), cv2.imread(str(tmp_path / "signed.png")))
 
 
 def test_a_picture_without_a_mark_says_so(tmp_path):
     path = made(tmp_path, ".png")
-    replace(PROVENANCE, marked=False).sign(path)
+    sign(path, replace(PROVENANCE, marked=False))
     assert read_credentials(path).statement["marked"] is False  # type: ignore[union-attr]
     assert b"watermarked" not in path.read_bytes()
-    PROVENANCE.sign(path)
+    sign(path, PROVENANCE)
     assert b"c2pa.watermarked" in path.read_bytes()
 
 
@@ -134,9 +134,9 @@ def test_a_file_that_is_none_is_refused_and_left_alone(tmp_path):
     path = tmp_path / "a.png"
     path.write_text("no picture")
     with pytest.raises(InputError, match=r"a\.png"):
-        PROVENANCE.sign(path)
+        sign(path, PROVENANCE)
     with pytest.raises(InputError, match=r"b\.png"):
-        PROVENANCE.sign(tmp_path / "b.png")
+        sign(tmp_path / "b.png", PROVENANCE)
     assert path.read_text() == "no picture"
     assert [p.name for p in tmp_path.glob("*.png")] == ["a.png"]
 
@@ -165,7 +165,7 @@ def test_an_identity_is_kept_and_replaced_only_if_it_must_be(tmp_path, monkeypat
     first = signing_identity()
     assert signing_identity() == first
     old = made(tmp_path, ".png")
-    PROVENANCE.sign(old)
+    sign(old, PROVENANCE)
     for harm in (
         lambda: path.write_text("damaged"),
         lambda: path.write_bytes(path.read_bytes()[:-100]),
@@ -205,7 +205,7 @@ def test_without_a_place_for_the_key_files_are_signed_all_the_same(tmp_path, mon
     (tmp_path / "file").write_text("in the way")
     monkeypatch.setenv("VLOGGER_DATA", str(tmp_path / "file"))
     path = made(tmp_path, ".png")
-    PROVENANCE.sign(path)
+    sign(path, PROVENANCE)
     found = read_credentials(path)
     assert found is not None
     assert (found.whole, found.known) == (True, False)
@@ -253,16 +253,16 @@ def test_the_users_own_certificate_signs_instead(tmp_path, monkeypatch):
         monkeypatch.setenv(identity.CERTIFICATE, str(chain))
         monkeypatch.setenv(identity.KEY, str(secret))
         path = made(tmp_path, ".png")
-        PROVENANCE.sign(path)
+        sign(path, PROVENANCE)
         found = read_credentials(path)
         assert found is not None
         assert (found.whole, found.known, found.signer) == (True, True, "Studio"), name
     monkeypatch.setenv(identity.KEY, str(tmp_path / "p256.key"))
     with pytest.raises(InputError, match="another certificate's"):
-        PROVENANCE.sign(path)
+        sign(path, PROVENANCE)
     monkeypatch.delenv(identity.KEY)
     with pytest.raises(InputError, match="both"):
-        PROVENANCE.sign(path)
+        sign(path, PROVENANCE)
     monkeypatch.delenv(identity.CERTIFICATE)
     assert not read_credentials(path).known  # type: ignore[union-attr]
 
@@ -271,7 +271,7 @@ def test_it_is_readable_by_any_tool_of_c2pa(tmp_path):
     import c2pa
 
     path = made(tmp_path, ".jpg")
-    PROVENANCE.sign(path)
+    sign(path, PROVENANCE)
     with open(path, "rb") as file, c2pa.Reader("image/jpeg", file) as reader:
         store = json.loads(reader.json())
     assert store["validation_state"] == "Valid"

@@ -12,7 +12,7 @@ from marked_pictures import PROVENANCE, TAKE, decode, encode, swaying
 from skimage.data import astronaut
 
 from vlogger_backend.cli import main
-from vlogger_backend.provenance.credentials import Credentials
+from vlogger_backend.provenance.credentials import Credentials, sign
 from vlogger_backend.provenance.identity import signing_identity
 from vlogger_backend.provenance.verify import _printable
 from vlogger_backend.renderers.video import write_video
@@ -23,7 +23,7 @@ def shot(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A marked and signed video."""
     path = tmp_path_factory.mktemp("shot") / "shot.mp4"
     write_video(path, (PROVENANCE.mark_frame(frame) for frame in swaying(astronaut(), 20)), 25.0)
-    return PROVENANCE.sign(path)
+    return sign(path, PROVENANCE)
 
 
 def verified(path: Path, capsys: pytest.CaptureFixture[str]) -> tuple[int, dict]:
@@ -75,7 +75,7 @@ def test_one_changed_byte_is_told(shot, tmp_path, capsys):
 
 def test_credentials_of_one_take_on_the_pictures_of_another(tmp_path, capsys):
     path = save(tmp_path / "a.png", replace(PROVENANCE, take="00112233" * 8).mark_frame(astronaut()))
-    PROVENANCE.sign(path)
+    sign(path, PROVENANCE)
     code, said = verified(path, capsys)
     assert (code, said["verdict"], said["mark"]) == (4, "broken", "00112233")
 
@@ -88,7 +88,7 @@ def test_a_picture_with_nothing_but_the_mark(tmp_path, capsys, name):
 
 def test_a_picture_without_a_mark_by_choice(tmp_path, capsys):
     path = save(tmp_path / "a.png", astronaut())
-    replace(PROVENANCE, marked=False).sign(path)
+    sign(path, replace(PROVENANCE, marked=False))
     code, said = verified(path, capsys)
     assert (code, said["mark"]) == (0, "")
     assert "without a mark" in said["conclusion"]
@@ -122,7 +122,7 @@ def test_a_folder_of_frames(tmp_path, capsys):
     frames = [np.dstack([frame, np.full((512, 512), 255, np.uint8)]) for frame in swaying(astronaut(), 4)]
     paths = [save(tmp_path / f"{i:06d}.png", PROVENANCE.mark_frame(frame)) for i, frame in enumerate(frames)]
     for path in paths:
-        PROVENANCE.sign(path)
+        sign(path, PROVENANCE)
     code, said = verified(tmp_path, capsys)
     assert (code, said["mark"], said["credentials"]["whole"]) == (0, TAKE[:8], True)
     save(paths[2], frames[2])

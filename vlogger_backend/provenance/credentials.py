@@ -8,15 +8,13 @@ import json
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .. import __version__
 from ..errors import InputError
 from ..files import writing
 from .identity import known_roots, signing_identity
-
-if TYPE_CHECKING:
-    from .provenance import Provenance
+from .provenance import Provenance
 
 LABEL = "vlogger.provenance"
 """Our own assertion's name."""
@@ -62,10 +60,16 @@ def sidecar_of(path: Path) -> Path:
     return path.with_name(path.name + ".c2pa")
 
 
-def sign_file(provenance: Provenance, path: Path, into: Path) -> Path:
-    """Write the file at `path`, with credentials, to `into`, which may be the same; see `Provenance.sign`."""
+def sign(path: Path, provenance: Provenance, into: Path | None = None) -> Path:
+    """Put credentials into a finished file (.mp4, .png, .jpg, .webp; beside it, as `NAME.c2pa`, for any other).
+
+    With `into` the signed file is written there, and `path` stays as it was. Returns the file with the credentials.
+
+    Raises InputError if it can't be read or written, or the user's own certificate can't be used.
+    """
     import c2pa
 
+    into = into or path
     identity = signing_identity()
     kind = _KINDS.get(into.suffix.lower(), _ANY)
     target = sidecar_of(into) if kind == _ANY else into

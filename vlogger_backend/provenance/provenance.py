@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,17 +51,6 @@ class Provenance:
         This is the last thing to be done to a picture. The same picture gives the same bytes; alpha is as it was.
         """
         return _marker(self.take[:8]).mark(picture) if self.marked else picture
-
-    def sign(self, path: Path, into: Path | None = None) -> Path:
-        """Put credentials into a finished file (.mp4, .png, .jpg, .webp; beside it, as `NAME.c2pa`, for any other).
-
-        With `into` the signed file is written there, and `path` stays as it was. Returns the file with the credentials.
-
-        Raises InputError if it can't be read or written, or the user's own certificate can't be used.
-        """
-        from .credentials import sign_file
-
-        return sign_file(self, path, into or path)
 
 
 @lru_cache(maxsize=8)

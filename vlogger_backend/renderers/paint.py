@@ -25,6 +25,7 @@ from ..motion.take import hash_of, read_take
 from ..painting import Painting
 from ..portraits.storage import read_portrait
 from ..progress import Progress, no_progress
+from ..provenance.credentials import sign
 from ..provenance.provenance import Provenance
 from .aside import remark_on
 from .backgrounds import Background, open_background
@@ -117,7 +118,7 @@ def paint_shot(
         if videos:
             unsigned = work / videos[0].name
             write_video(unsigned, (p for _, p in frames), motion.fps, sound, painting.first / motion.fps)
-            provenance.sign(unsigned, videos[0])
+            sign(unsigned, provenance, videos[0])
         else:
             for _ in frames:
                 pass
@@ -249,7 +250,7 @@ def _into_files(frames: Frames, output: Output, provenance: Provenance, work: Pa
                 unsigned.write_bytes(encoded(picture, suffix))
             except OSError as error:
                 raise cannot_write(output.file(frame), error) from error
-            provenance.sign(unsigned, output.file(frame))
+            sign(unsigned, provenance, output.file(frame))
             unsigned.unlink(missing_ok=True)
             yield frame, picture
 
