@@ -214,6 +214,19 @@ def test_an_interrupted_shot_goes_on_with_the_same_model_only(files: tuple[Path,
     assert not list(tmp_path.glob(".again*"))
 
 
+def test_a_person_on_a_model_keeps_their_shape(portrait: Portrait) -> None:
+    model = shelf.find("flame")
+    person = shelf.Person("ann", "flame", model.sha256, (1.5,) * model.identity, "ann.obj", 0.001, 0.002)
+    shelf.add_person(person)
+    theirs, anybodys = figure_of(portrait, "ann"), figure_of(portrait, "flame")
+    assert theirs.made_of != anybodys.made_of
+    back = anybodys.avatar.vertices[:, 2] < 0
+    apart = np.linalg.norm(theirs.avatar.vertices - anybodys.avatar.vertices, axis=1)
+    assert apart[back].max() > 0.001
+    (found,) = drawn(portrait, showing(portrait, SMILE), theirs)
+    assert np.isin(found.raster.regions[oval(portrait)], ON_FACE).mean() > 0.99
+
+
 def test_a_take_of_a_model_is_painted_as_ever_unless_one_is_asked_for(
     files: tuple[Path, Path], portrait: Portrait, tmp_path: Path
 ) -> None:

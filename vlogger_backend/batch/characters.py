@@ -49,7 +49,7 @@ class Character:
 
 def _is_female(body: Body | str) -> bool:
     if isinstance(body, str):
-        return any(entry.name == body and "female" in entry.title for entry in shelf.registered())
+        return "female" in shelf.find(body).title
     return body.gender > 0.5
 
 

@@ -27,8 +27,6 @@ _IRIS_EDGE = np.cos(np.radians(28))
 """Of the angle between where an eye looks and where a vertex of its ball is, up to which that is iris."""
 _BY_MORPHS = ("jaw", *EYE_JOINTS)
 """Joints that move no vertex of an Avatar, whose morphs do it; what hangs on them hangs on the head."""
-_LEAST = 1e-5
-"""Metres: what a morph moves less, it doesn't move."""
 
 
 def load_licensed(name: str, progress: Progress = no_progress) -> Avatar:
@@ -123,12 +121,7 @@ def _morphs(model: BodyModel, solution: Solution | None, rest: Doubles, betas: D
         return posed(model, poses, performance.expression[number], betas)
 
     opened = shown(opening)
-    return tuple(_morph(shown(n) - (opened if n == closing else rest)) for n in range(len(weights)))
-
-
-def _morph(offsets: Doubles) -> Morph:
-    moved = np.flatnonzero(np.linalg.norm(offsets, axis=1) > _LEAST)
-    return Morph(moved.astype(np.int32), offsets[moved].astype(np.float32))
+    return tuple(Morph.of(shown(n) - (opened if n == closing else rest)) for n in range(len(weights)))
 
 
 def _materials(

@@ -1,7 +1,8 @@
 """A model that looks like a person whose head is known as the built-in one's, and that person moved as the model moves.
 
 The model gets the person's identity and is stood where their head is, its neck turned if it holds its head otherwise.
-What its identity can't say of the face is then laid on smoothly, so that lips and lids are where the person's are.
+What its identity can't say of the face is then laid on smoothly, so that lips and lids are where the person's are: shut
+without an expression, and as in the person's picture with the expression there.
 """
 
 from __future__ import annotations
@@ -30,8 +31,8 @@ from .surface import Surface, smoothness
 _ABOVE = [JOINT_INDEX[name] for name in ("neck", "head", "jaw", *EYE_JOINTS)]
 """Joints that go with the head when the neck turns."""
 _STANDING = [joint for joint in range(len(JOINT_NAMES)) if JOINT_NAMES[joint] not in ("jaw", *EYE_JOINTS)]
-_FILLED = 0.004
-"""Metres over which what is known of some of the skin is spread to the rest."""
+_LAID, _CARRIED = 0.0015, 0.004
+"""Metres over which what is known of the skin is smoothed: where the person's is, and how the model's moves."""
 _REACH = 0.004
 _WHOLLY = 0.9
 """The weight of the head's joints from which on skin is the head's own."""
@@ -65,23 +66,27 @@ class Likeness:
 def likeness_of(model: BodyModel, known: Prepared, vertices: Floats, arkit: Floats, betas: Doubles) -> Likeness:
     """The model as the person whose head the built-in avatar's has been made (V, 3), at rest and without expression.
 
-    In the person's picture they have the expression `arkit` (52,): there, model and person lie over one another, also
-    where the model can't do the expression as the built-in face does. `betas` are the person's; if there are none, they
-    are found.
+    In the person's picture they have the expression `arkit` (52,). Model and person lie over one another there too:
+    what the model can't do of it is given to its shapes, as much to each as it is on. `betas` are the person's; where
+    there are none, they are found.
     """
     face, there = built_in_face(), known.registration
     person = replace(load_avatar(), vertices=vertices)
+    shape = vertices.astype(np.float64)
     if not len(betas):
-        betas = identity_of_face(model, there, np.asarray(vertices, np.float64)).betas
+        betas = identity_of_face(model, there, shape).betas
     avatar = avatar_of(model, known.solution, betas)
-    skin = there.source @ vertices[face.numbers].astype(np.float64)
+    skin = there.source @ shape[face.numbers]
     head = avatar.vertices[there.numbers].astype(np.float64)
     avatar = _stood(avatar, model.kind, *similarity(head, skin, known.shapes.share * there.trust))
     seen = _expressed(person, arkit)
-    avatar = _laid_on(avatar, model, there, face, seen, arkit)
+    avatar = _with_eyes_of(avatar, model, shape)
+    shaped = avatar.vertices + _off(avatar, avatar.vertices, there, face, shape)
+    avatar = replace(avatar, vertices=shaped.astype(np.float32))
+    avatar = _given(avatar, _off(avatar, _expressed(avatar, arkit), there, face, seen), arkit)
     onto, trust = _onto(model, there, face)
     person = _moved_alike(person, avatar, face, onto, trust)
-    person = replace(person, vertices=(seen - (_expressed(person, arkit) - vertices)).astype(np.float32))
+    person = _given(person, seen - _expressed(person, arkit), arkit)
     return Likeness(avatar, _template(avatar, model, there, face), onto, _of(there, face, onto.shape[::-1]), person)
 
 
@@ -112,20 +117,40 @@ def _stood(avatar: Avatar, kind: Kind, turn: Doubles, scale: float, shift: Doubl
     return replace(avatar, vertices=vertices.astype(np.float32), joints=joints.astype(np.float32), morphs=morphs)
 
 
-def _laid_on(avatar: Avatar, model: BodyModel, there: Registration, face: Face, seen: Doubles, arkit: Floats) -> Avatar:
-    """The avatar whose skin, with the expression `arkit`, is where the person's is with theirs (`seen`), and whose
-    eyeballs are theirs in place and size."""
-    numbers = there.numbers
-    laplacian, area = smoothness(avatar.vertices[numbers].astype(np.float64), there.faces)
-    known = area * there.trust
-    off = there.source @ seen[face.numbers] - _expressed(avatar, arkit)[numbers]
-    moved = _spread(laplacian, area, known, off)
-    on_head = (avatar.joint_weights * (avatar.joint_indices == JOINT_INDEX["head"])).sum(axis=1)[numbers]
+def _off(avatar: Avatar, now: Doubles | Floats, there: Registration, face: Face, person: Doubles) -> Doubles:
+    """What takes the skin of the avatar's head, whose vertices are `now` (V, 3), to the person's (B, 3), smoothly."""
+    vertices = now[there.numbers].astype(np.float64)
+    laplacian, area = smoothness(vertices, there.faces)
+    moved = _spread(_LAID, laplacian, area, area * there.trust, there.source @ person[face.numbers] - vertices)
+    on_head = (avatar.joint_weights * (avatar.joint_indices == JOINT_INDEX["head"])).sum(axis=1)[there.numbers]
+    off = np.zeros(avatar.vertices.shape)
+    off[there.numbers] = moved * np.clip(on_head / _WHOLLY, 0, 1)[:, None]
+    return off
+
+
+def _given(avatar: Avatar, off: Doubles, arkit: Floats) -> Avatar:
+    """The avatar that is by `off` (V, 3) elsewhere with the expression `arkit`, and where it was without any: the
+    smallest change of its shapes that does so."""
+    square = float(arkit @ arkit)
+    if not square:
+        return avatar
+    shares = (arkit / square).tolist()
+    count = len(avatar.vertices)
+    return replace(
+        avatar,
+        morphs=tuple(
+            Morph.of(morph.dense(count) + share * off) if share else morph
+            for morph, share in zip(avatar.morphs, shares, strict=True)
+        ),
+    )
+
+
+def _with_eyes_of(avatar: Avatar, model: BodyModel, person: Doubles) -> Avatar:
+    """The avatar with the person's eyeballs in place and size."""
     vertices = avatar.vertices.astype(np.float64)
-    vertices[numbers] += moved * np.clip(on_head / _WHOLLY, 0, 1)[:, None]
     sizes = np.ones(len(vertices))
     joints = avatar.joints.copy()
-    for name, middle, own in zip(EYE_JOINTS, eyes_of(seen), _eyeballs(), strict=True):
+    for name, middle, own in zip(EYE_JOINTS, eyes_of(person), _eyeballs(), strict=True):
         ball = _ball(model, name)
         old = avatar.joints[JOINT_INDEX[name]].astype(np.float64)
         sizes[ball] = _front(own) / _front(vertices[ball] - old)
@@ -148,7 +173,7 @@ def _moved_alike(
     carried = (onto[face.numbers] @ theirs.reshape(len(theirs), -1)).reshape(len(vertices), -1, 3)
     other = carried - face.shapes.transpose(1, 0, 2)
     other[:, ARKIT_INDEX["tongueOut"]] = 0  # which no model has
-    other = _spread(laplacian, area, area * trust, other.reshape(len(vertices), -1)).reshape(other.shape)
+    other = _spread(_CARRIED, laplacian, area, area * trust, other.reshape(len(vertices), -1)).reshape(other.shape)
     morphs = []
     for number, morph in enumerate(person.morphs):
         dense = morph.dense(len(person.vertices))
@@ -203,9 +228,9 @@ def _template(avatar: Avatar, model: BodyModel, there: Registration, face: Face)
     return np.asarray(spline(avatar.vertices), np.float32)
 
 
-def _spread(laplacian: sparse.csr_matrix, area: Doubles, known: Doubles, values: Doubles) -> Doubles:
-    """`values` (n, c) where they are `known`, and as smoothly as may be beside."""
-    system = sparse.diags(known + _UNKNOWN * area) + _FILLED**2 * laplacian
+def _spread(length: float, laplacian: sparse.csr_matrix, area: Doubles, known: Doubles, values: Doubles) -> Doubles:
+    """`values` (n, c) where they are `known`, smoothed over a length, and going on as smoothly beside."""
+    system = sparse.diags(known + _UNKNOWN * area) + length**2 * laplacian
     return np.asarray(splu(sparse.csc_matrix(system)).solve(known[:, None] * values))
 
 
