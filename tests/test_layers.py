@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -41,8 +42,9 @@ def imports_of(tree: ast.AST, path: Path) -> Iterator[str]:
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             if node.level:
-                base = path.relative_to(PACKAGE).parts[: -node.level]
-                yield ".".join(["vlogger_backend", *base, *([node.module] if node.module else [])])
+                base = path.relative_to(PACKAGE.parent).parts[: -node.level]
+                origin = ".".join([*base, *([node.module] if node.module else [])])
+                yield from (origin, *(f"{origin}.{alias.name}" for alias in node.names))
             elif node.module:
                 yield node.module
 
@@ -60,6 +62,18 @@ def test_a_room_imports_only_the_floors_below(room: str) -> None:
             other = name.split(".")[1] if name.startswith("vlogger_backend.") else ""
             if other in FLOORS and other != room:
                 assert FLOORS[other] < FLOORS[room], f"{path.name} imports {name}"
+
+
+@pytest.mark.parametrize("package", [PACKAGE, PACKAGE.parent / "blender_addon"], ids=lambda path: path.name)
+def test_no_modules_import_each_other_in_a_circle(package: Path) -> None:
+    """Where they do it within functions too: whoever reads one would have to have read the other."""
+    modules = {".".join(path.relative_to(package.parent).with_suffix("").parts): path for path in package.rglob("*.py")}
+    imported = {}
+    for name, path in modules.items():
+        names = set(imports_of(ast.parse(path.read_text("utf-8")), path))
+        imported[name] = (names & set(modules)) - {name}
+    assert sum(map(len, imported.values())) > len(modules)
+    tuple(TopologicalSorter(imported).static_order())  # raises CycleError, which names the circle
 
 
 def test_heavy_modules_are_imported_where_they_are_used() -> None:

@@ -89,13 +89,13 @@ def _make_portrait(path: Path, progress: Progress) -> None:
 
 def _paint_beside(path: Path, take: Path, portrait: Path, sound: Path, seed: int, progress: Progress) -> None:
     """The preview, and right of it the portrait, performing the take."""
-    from .avatars.library import load_avatar
+    from .avatars.bodies import avatar_for
     from .renderers.following import filmed
     from .renderers.paint import paint_shot
     from .renderers.preview import render_views
 
     played = read_take(take)
-    avatar = load_avatar(played.request.body)
+    avatar = avatar_for(played.request.body)
     views = render_views(avatar, played.motion, [filmed(avatar, played.motion, (_SIDE, _SIDE), "face")])
     with closing(views):
         beside: Callable[[int], Picture] = lambda frame: next(views)[0]  # noqa: E731

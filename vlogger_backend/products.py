@@ -39,12 +39,10 @@ def write_product(
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
         raise InputError(f"{path} can't be made: the name must end in one of {', '.join(SUFFIXES)}.")
-    from .avatars.library import load_avatar
+    from .avatars.bodies import avatar_for
 
     if suffix in EXPORTS:
-        export_take(
-            take, None if suffix == ".npz" else load_avatar(body or take.request.body, progress), path, progress
-        )
+        export_take(take, None if suffix == ".npz" else avatar_for(body or take.request.body, progress), path, progress)
         return path
     if take.recording:  # one that was recorded elsewhere may never have had a sound
         sound, _ = sound_if_there(take_path, audio)
@@ -54,7 +52,7 @@ def write_product(
             )
     else:
         sound = audio or find_sound(take, take_path)
-    avatar = load_avatar(body or take.request.body, progress)
+    avatar = avatar_for(body or take.request.body, progress)
     if suffix == ".mp4":
         from .renderers.preview_video import write_preview
 

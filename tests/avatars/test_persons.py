@@ -11,7 +11,7 @@ import trimesh
 from licensed_files import small_model, write_model
 from licensed_models import Made, made
 
-from vlogger_backend.avatars.library import load_avatar
+from vlogger_backend.avatars.bodies import avatar_for
 from vlogger_backend.avatars.licensed import shelf
 from vlogger_backend.avatars.licensed.faces import face_for, fingerprint
 from vlogger_backend.avatars.licensed.head import landmarks_of
@@ -94,7 +94,7 @@ def test_a_person_is_fitted_listed_and_performs(folder: Path, flame: Made, capsy
     assert run("models", "list") == 0
     assert "anna  on mine" in capsys.readouterr().out
 
-    average, anna = load_avatar("mine"), load_avatar("anna")
+    average, anna = avatar_for("mine"), avatar_for("anna")
     apart = anna.vertices - average.vertices - (flame.model.shapes @ BETAS)
     assert np.ptp(apart, axis=0).max() < 1e-4  # they stand as high as the built-in avatar's eyes
     found = face_for("anna")
@@ -149,7 +149,7 @@ def test_a_persons_model_that_moved_or_is_another(
     assert run("models", "fit", "mine", folder / "anna.ply", "-q") == 0
     moved = file.rename(tmp_path / "moved.pkl")
     with pytest.raises(InputError, match=r"no longer at .*vlogger models add FILE --name mine"):
-        load_avatar("anna")
+        avatar_for("anna")
     shelf.add(moved, "mine")
     assert shelf.find("anna").path == str(moved)
     write_model(moved, small_model("flame", seed=1), "npz")
@@ -198,6 +198,25 @@ def test_what_can_not_be_fitted(folder: Path, capsys: pytest.CaptureFixture[str]
     assert run("models", "fit", "theirs", folder / "anna.ply", "--name", "nobody") == 2
     assert "There is no model theirs" in capsys.readouterr().err
     assert not shelf.find_person("nobody")
+
+
+def test_a_body_without_a_face(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """SMPL-H: its own mesh tells who it is, a portrait can't."""
+    monkeypatch.setenv("VLOGGER_DATA", str(tmp_path / "data"))
+    model = small_model("smplh", 16)
+    shelf.add(write_model(tmp_path / "SMPLH_FEMALE.npz", model, "npz"), "body")
+    betas = np.linspace(-2, 2, 16)
+    mesh = trimesh.Trimesh(model.template + model.shapes @ betas, model.faces, process=False)
+    mesh.export(tmp_path / "own.obj")
+    assert run("models", "fit", "body", tmp_path / "own.obj", "-o", tmp_path / "own.npz", "-q") == 0
+    with np.load(tmp_path / "own.npz") as file:
+        assert np.abs(file["betas"] - betas).max() < 1e-4
+        assert str(file["gender"]) == "female"
+    (tmp_path / "me.portrait").write_bytes(b"")
+    assert run("models", "fit", "body", tmp_path / "me.portrait") == 2
+    assert "fit SMPL-H female to a scan of the whole body" in capsys.readouterr().err
 
 
 def test_a_scan_with_hair_is_fitted_however_it_stands(folder: Path, flame: Made) -> None:

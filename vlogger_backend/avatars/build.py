@@ -46,8 +46,7 @@ def _skin(anny: AnnyBody, tone: float) -> list[Part]:
 
 def main() -> None:
     """Remake the avatars that ship with the package."""
-    from .library import SHIPPED
-    from .storage import save_avatar
+    from .storage import SHIPPED, save_avatar
 
     for body, path in SHIPPED.items():
         save_avatar(build_avatar(body, lambda stage, done: print(f"{done:4.0%} {stage}")), path)

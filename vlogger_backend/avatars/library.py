@@ -20,30 +20,21 @@ from ..folders import cache_folder
 from ..progress import Progress, no_progress
 from ..request import Body
 from .avatar import Avatar
-from .storage import FORMAT, read_avatar, save_avatar
+from .storage import FORMAT, SHIPPED, read_avatar, save_avatar
 
-SHIPPED = {
-    Body(): Path(__file__).parent / "data" / "default.npz",
-    Body(gender=1.0): Path(__file__).parent / "data" / "woman.npz",
-}
-"""The bodies that nobody waits for; `python -m vlogger_backend.avatars.build` makes them."""
 _WAIT = 0.1
 """Seconds between two looks at whether another process has finished its avatar."""
 _UNREADABLE = (OSError, ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile)
 
 
-def load_avatar(body: Body | str | None = None, progress: Progress = no_progress) -> Avatar:
-    """The built-in avatar with these sliders, the default ones if `body` is None; or the user's model of this name.
+def load_avatar(body: Body | None = None, progress: Progress = no_progress) -> Avatar:
+    """The built-in avatar with these sliders, the default ones if `body` is None.
 
     The default bodies of a man and a woman are read from the package in a moment. Any other is built, which takes some
     seconds (a minute or two the first time ever), and kept in the user's cache folder; a damaged cache file is rebuilt.
 
-    Raises InputError if a body has to be built and can't be kept, or if there is no such model that can be read.
+    Raises InputError if a body has to be built and can't be kept.
     """
-    if isinstance(body, str):
-        from .licensed.as_avatar import load_licensed
-
-        return load_licensed(body, progress)
     body = body or Body()
     if body in SHIPPED:
         return read_avatar(SHIPPED[body])

@@ -140,6 +140,7 @@ def check(
     """Show how well a model does the 52 ARKit shapes: how far each is off, and a picture of all, beside the built-in
     avatar's. The first time, all that is needed of the model is found out, which takes up to a minute, and kept."""
     from ..avatars.library import load_avatar
+    from ..avatars.licensed.as_avatar import load_licensed
     from ..avatars.licensed.preparing import prepared
     from ..files import check_writable
     from ..motion.names import ARKIT_NAMES
@@ -151,7 +152,7 @@ def check(
     check_writable(path)
     with bars(quiet) as progress:
         solution = prepared(name, progress).solution
-        write_shape_pictures(path, load_avatar(), load_avatar(name), solution, progress)
+        write_shape_pictures(path, load_avatar(), load_licensed(name), solution, progress)
     rows = [
         {
             "shape": shape,

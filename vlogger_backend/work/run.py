@@ -139,13 +139,13 @@ def _render(task: Render, tell: Tell, progress: Progress) -> dict[str, Any]:
     from PIL import Image
     from PIL.PngImagePlugin import PngInfo
 
-    from ..avatars.library import load_avatar
+    from ..avatars.bodies import avatar_for
     from ..motion.take import read_take
     from ..renderers.shot import render_shot
     from ..renderers.video import NOTICE
 
     take = read_take(task.take)
-    avatar = load_avatar(task.body or take.request.body, progress)
+    avatar = avatar_for(task.body or take.request.body, progress)
     preview = _Preview(task.folder / "preview.jpg", tell)
     notice = PngInfo()
     notice.add_text("Comment", NOTICE)
@@ -195,11 +195,11 @@ def _paint_shot(task: PaintShot, tell: Tell, progress: Progress) -> dict[str, An
 
 
 def _make_character(task: MakeCharacter, tell: Tell, progress: Progress) -> dict[str, Any]:
-    from ..avatars.library import load_avatar
+    from ..avatars.bodies import avatar_for
     from ..exports.character import write_character
 
     path = task.folder / "character.npz"
-    write_character(path, load_avatar(task.body, progress))
+    write_character(path, avatar_for(task.body, progress))
     tell(FileDone(path.name))
     return {}
 
