@@ -27,8 +27,11 @@ from vlogger_backend.portraits.landmarks import OVAL
 from vlogger_backend.portraits.portrait import Portrait
 from vlogger_backend.portraits.storage import write_portrait
 from vlogger_backend.progress import Progress
+from vlogger_backend.renderers.alpha import PersonAlpha
 from vlogger_backend.renderers.builtin.renderer import BuiltinRenderer
+from vlogger_backend.renderers.controlnets import CONTROLNETS
 from vlogger_backend.renderers.controls import Controls, ControlStage
+from vlogger_backend.renderers.face_video import face_video
 from vlogger_backend.renderers.figure import Figure, built_in_figure, figure_of
 from vlogger_backend.renderers.paint import paint_shot
 from vlogger_backend.renderers.regions import NUMBER
@@ -171,6 +174,24 @@ def test_the_photo_does_what_the_model_does(renderer: Renderer, portrait: Portra
     assert np.abs(open_.astype(int) - as_in_photo)[face].mean() > 2
     assert 0 < np.abs(open_.astype(int) - own_open)[face].mean() < 4, "as the built-in face, but as the model can"
     assert (np.abs(open_[..., 3].astype(int) - own_open[..., 3]) < 128).mean() > 0.99, "shoulders and hair are there"
+
+
+def test_its_face_is_in_the_middle_of_the_face_video(portrait: Portrait, figure: Figure) -> None:
+    scene = Scene(portrait, performing(6), portrait.fit.camera, 0, 5, figure=figure)
+    own = face_video(replace(scene, figure=None), Warp(), 96)
+    for face, other in zip(face_video(scene, Warp(), 96), own, strict=True):
+        assert np.abs(face.astype(int) - other)[24:72, 24:72].mean() < 12
+
+
+def test_generative_renderers_know_where_it_is(portrait: Portrait, figure: Figure) -> None:
+    scene = Scene(portrait, showing(portrait, SMILE), portrait.fit.camera, 0, 0, figure=figure)
+    with closing(ControlStage(scene)) as stage:
+        found = stage.controls(0)
+        alpha = PersonAlpha(stage).of(0, found) > 127
+    there = portrait.matte > 127
+    assert (alpha & there).sum() > 0.93 * (alpha | there).sum()
+    for kind, draw in CONTROLNETS.items():
+        assert draw(found)[oval(portrait)].std() > 0 or kind == "seg"
 
 
 def test_the_built_in_one_is_what_is_drawn_without_any(portrait: Portrait) -> None:

@@ -102,9 +102,10 @@ def test_what_was_interrupted_goes_on_from_what_was_kept(renderer, scene, painte
 def test_what_was_kept_of_another_shot_or_is_damaged_is_not_used(renderer, scene, painted, tmp_path):
     kept = replace(renderer, kept=tmp_path)
     next(kept.paint(replace(scene, seed=6)))
+    next(kept.paint(replace(scene, figure=replace(scene.drawn, made_of="another model"))))
     first = next(kept.paint(scene))
     np.testing.assert_array_equal(first[1], painted[2])
-    assert len(list(tmp_path.glob("wan-*.npz"))) == 2
+    assert len(list(tmp_path.glob("wan-*.npz"))) == 3
     for path in tmp_path.glob("wan-*.npz"):
         path.write_bytes(b"PK\x03\x04 torn")
     other = kept.paint(replace(scene, start=7))

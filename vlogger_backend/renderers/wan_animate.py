@@ -250,7 +250,7 @@ class WanAnimate:
         portrait, motion = scene.portrait, scene.motion
         head = repr(self.head) if is_dataclass(self.head) else self.head.name
         about = (mine, head, scene.camera, scene.first, scene.last, scene.seed, portrait.source, motion.fps)
-        digest.update(repr(about).encode())
+        digest.update(repr((*about, scene.drawn.made_of)).encode())
         for array in (portrait.fit.vertices, portrait.fit.arkit, motion.poses, motion.trans, motion.arkit):
             digest.update(np.ascontiguousarray(array).tobytes())
         return digest.hexdigest()[:20]
