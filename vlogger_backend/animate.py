@@ -85,7 +85,7 @@ class Animator:
             known = ModelFace(name, solution.expressions, solution.jaws)
         if watch is not None:
             motions = _watched(motions, watch, known)
-        made_with = models_behind(request.body, progress)
+        made_with = _made_with(request.body, face)
         frames = write_take(path, request, speech, motions, hash_of(audio), progress, face=known, made_with=made_with)
         spoken = any(phone.symbol != SILENCE for phone in speech.phones)
         return Animated(path, speech.duration, frames, speech.method, spoken, time.perf_counter() - started)
@@ -96,7 +96,11 @@ def models_behind(body: Body | str, progress: Progress = no_progress) -> str:
 
     Raises InputError if the body is a model that is not there or can't be prepared.
     """
-    face = _face_for(body, progress)
+    return _made_with(body, _face_for(body, progress))
+
+
+def _made_with(body: Body | str, face: tuple[str, Solution] | None) -> str:
+    """`models_behind` of a body whose face is known."""
     name = body if isinstance(body, str) else face[0] if face else None
     if name is None:
         return ""

@@ -197,7 +197,7 @@ def identity_of_scan(
     upright = (vertices[np.unique(faces)] - seen.mean(axis=0)) @ turn
     whole = model.kind != "flame" and float(upright[:, 1].min()) < -_BODY_BELOW
     surface = _surface(vertices, faces)
-    start = _standing(model, _Closed(np.zeros(model.shapes.shape[2]), turn, scale if not unit else 1.0, shift, 0, 0))
+    start = _standing(model, Placed(np.zeros(model.shapes.shape[2]), turn, scale if not unit else 1.0, shift, 0, 0))
     if unit:
         start = replace(start, shift=start.shift + seen.mean(axis=0) - _at(start, model, landmarks.mean(axis=0)))
     chosen = _followed(model, _HEAD) > 0.3
@@ -231,21 +231,9 @@ def identity_of_scan(
     return Identity(stance.betas, stance, mean, worst, unit)
 
 
-@dataclass(frozen=True, eq=False)
-class _Closed:
-    """What `_closed` finds: as in `Placed`."""
-
-    betas: Doubles
-    turn: Doubles
-    scale: float
-    shift: Doubles
-    mean: float
-    worst: float
-
-
 def _closed(
     rest: Doubles, basis: Doubles, target: Doubles, weights: Doubles, dear: float, scale: float | None = None
-) -> _Closed:
+) -> Placed:
     """The identity whose points in rest pose (k, 3), moved by the basis (k, 3, S), come nearest to targets (k, 3); of
     free size, if `scale` is None."""
     components = basis.shape[2]
@@ -278,7 +266,7 @@ def _closed(
         placing = _placing(rest + basis @ betas, target, weights, scale)
     turn, size, shift = placing
     off = np.linalg.norm(size * (rest + basis @ betas) @ turn.T + shift - target, axis=1)
-    return _Closed(betas, turn, size, shift, float(weights @ off), percentile(off, weights, 0.95))
+    return Placed(betas, turn, size, shift, float(weights @ off), percentile(off, weights, 0.95))
 
 
 def _placing(source: Doubles, target: Doubles, weights: Doubles, scale: float | None) -> tuple[Doubles, float, Doubles]:
@@ -288,7 +276,7 @@ def _placing(source: Doubles, target: Doubles, weights: Doubles, scale: float | 
     return turn, scale, np.asarray(weights @ target - scale * turn @ (weights @ source))
 
 
-def _standing(model: BodyModel, placed: _Closed) -> Stance:
+def _standing(model: BodyModel, placed: Placed) -> Stance:
     """In rest pose, where a similarity takes the model."""
     root = (model.regressor[0] @ (model.template + model.shapes @ placed.betas))[0]
     stance = at_rest(model, len(placed.betas))
